@@ -1,0 +1,112 @@
+"""madvise(2): mm/madvise.c."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from . import reasons
+from .draft import Draft, vma_of
+from .mapping import change_vmas, populate_pages, zap_pages
+from .outcome import Failed, NotModelled
+from .state import Area, Present, Swapped, Vma
+from .swapout import pageout
+
+FLAGS: dict[str, dict[str, bool]] = {
+    "dontfork": {"dontfork": True},
+    "dofork": {"dontfork": False},
+    "wipeonfork": {"wipeonfork": True},
+    "keeponfork": {"wipeonfork": False},
+}
+"""Advice that only sets or clears a VMA flag."""
+
+LATER = ("mergeable", "unmergeable", "hugepage", "nohugepage", "collapse")
+
+
+def madvise(m: Draft, mm: int, name: str, pages: range, advice: str) -> str:
+    """Carry out one piece of advice; returns why pages were skipped, or ""."""
+    if advice in LATER:
+        raise NotModelled(f"madvise {advice}")
+    area = m.mms[mm].areas[name]
+    if advice in FLAGS:
+        if advice == "wipeonfork" and any(v.shared or v.file for v in overlapping(area, pages)):
+            raise Failed("EINVAL", "MADV_WIPEONFORK needs private anonymous memory")
+        change_vmas(m, mm, name, pages, **FLAGS[advice])
+        m.say(reasons.ADVISED, mm, pages.start, -1, name, advice)
+        return ""
+    if advice in ("populate_read", "populate_write"):
+        populate_pages(m, mm, name, pages, write=advice == "populate_write")
+        return ""
+    must_be_mapped(area, pages)
+    if advice == "dontneed":
+        refuse_locked(area, pages)
+        zap_pages(m, mm, area, pages)
+        return ""
+    refuse_locked(area, pages)
+    if advice == "pageout":
+        return "; ".join(pageout(m, mm, area, pages))
+    m.lru_add_drain(m.cpu)
+    if advice == "free":
+        if any(v.shared or v.file for v in overlapping(area, pages)):
+            raise Failed("EINVAL", "MADV_FREE needs private anonymous memory")
+        for vpn in pages:
+            free_page(m, mm, area, vpn)
+        return ""
+    return cold(m, mm, pages)
+
+
+def overlapping(area: Area, pages: range) -> list[Vma]:
+    return [v for v in area.vmas if v.lo < pages.stop and pages.start < v.hi]
+
+
+def must_be_mapped(area: Area, pages: range) -> None:
+    """madvise(2) answers ENOMEM when part of the range has no VMA."""
+    if any(vma_of(area, vpn) is None for vpn in pages):
+        raise Failed("ENOMEM", "part of the range is not mapped")
+
+
+def refuse_locked(area: Area, pages: range) -> None:
+    """can_madv_lru_vma(): VM_LOCKED memory is not taken away."""
+    if any(vma.locked for vma in area.vmas if vma.lo < pages.stop and pages.start < vma.hi):
+        raise Failed("EINVAL", "the range is locked")
+
+
+def free_page(m: Draft, mm: int, area: Area, vpn: int) -> None:
+    """Linux madvise_free_pte_range() of one entry."""
+    pte = m.tables[mm].get(vpn)
+    if type(pte) is Swapped:
+        m.clear_pte(mm, vpn)
+        m.put_swap(pte.slot)
+        m.forget(mm, vpn)
+        return
+    if type(pte) is not Present:
+        return
+    folio = m.folios[pte.pfn]
+    if folio.slot >= 0 or folio.dirty:
+        if folio.mapcount != 1:
+            return
+        if folio.slot >= 0 and not m.free_swap(pte.pfn):
+            return
+        m.set_folio(pte.pfn, replace(m.folios[pte.pfn], dirty=False))
+    if pte.dirty or pte.young:
+        m.set_pte(mm, vpn, replace(pte, dirty=False, young=False))
+    m.say(reasons.LAZYFREE, mm, vpn, pte.pfn)
+    folio = m.folios[pte.pfn]
+    if folio.lru and folio.swapbacked and folio.slot < 0 and not folio.mlocked:
+        m.add_to_batch(pte.pfn, "lazyfree")
+
+
+def cold(m: Draft, mm: int, pages: range) -> str:
+    """MADV_COLD: the pages of this mm alone go to the inactive list; mappings stay."""
+    shared = 0
+    for vpn in pages:
+        pte = m.tables[mm].get(vpn)
+        if type(pte) is not Present:
+            continue
+        folio = m.folios[pte.pfn]
+        if folio.mapcount != 1:
+            shared += 1
+            continue
+        if pte.young:
+            m.set_pte(mm, vpn, replace(pte, young=False))
+        m.set_folio(pte.pfn, replace(folio, active=False, referenced=False))
+    return f"{shared} shared pages left alone" if shared else ""

@@ -1,0 +1,216 @@
+"""Page faults, in the shape and with the names of mm/memory.c.
+
+Every function is given the page that faults as `mm`, `vpn` and its VMA, and answers with the PTE
+that it leaves behind. Permissions were checked before: a fault here is one that Linux resolves.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from . import reasons
+from .draft import Draft, Violation
+from .reuse import may_reuse, observed, set_exclusive
+from .state import ZEROES, Folio, Present, Pte, Swapped, Vma, Zero
+from .swapin import do_swap_page
+
+
+def describe(pte: Pte | None) -> str:
+    """A PTE in a word, for explanations."""
+    if pte is None:
+        return "none"
+    if type(pte) is Zero:
+        return "zero page, read-only"
+    if type(pte) is Swapped:
+        return "swap entry"
+    return "present, writable" if pte.write else "present, read-only"
+
+
+def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
+    """Linux handle_pte_fault() for a store: afterwards the page may be stored to.
+
+    The PTE is writable where the VMA is; FOLL_FORCE into a read-only VMA leaves it read-only.
+    """
+    pte = m.tables[mm].get(vpn)
+    m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
+    if pte is None:
+        return do_pte_missing(m, mm, vpn, vma, write=True)
+    if type(pte) is Swapped:
+        present = do_swap_page(m, mm, vpn, vma, pte, write=True)
+        if present.write or (not vma.writable and owned_after_swapin(m, present)):
+            return present
+        return do_wp_page(m, mm, vpn, vma, present, unshare=False)
+    if type(pte) is Present and pte.write:
+        return pte
+    return do_wp_page(m, mm, vpn, vma, pte, unshare=False)
+
+
+def owned_after_swapin(m: Draft, pte: Present) -> bool:
+    """A forced write to a read-only VMA needs no second look at a page that came back exclusive."""
+    return m.policy.swapin == "exclusive" and (pte.exclusive or m.folios[pte.pfn].exclusive)
+
+
+def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
+    """Linux handle_pte_fault() for a load: afterwards the PTE is present."""
+    pte = m.tables[mm].get(vpn)
+    m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
+    if pte is None:
+        return do_pte_missing(m, mm, vpn, vma, write=False)
+    if type(pte) is Swapped:
+        return do_swap_page(m, mm, vpn, vma, pte, write=False)
+    return pte
+
+
+def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present | Pte:
+    if vma.shared:
+        return shmem_fault(m, mm, vpn, vma, write=write)
+    if vma.file:
+        return do_file_fault(m, mm, vpn, vma, write=write)
+    return do_anonymous_page(m, mm, vpn, vma, write=write)
+
+
+def do_anonymous_page(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
+    """Linux do_anonymous_page(): the zero page for a load, a fresh page for a store."""
+    if not write:
+        m.say(reasons.ZERO_MAPPED, mm, vpn)
+        m.set_pte(mm, vpn, Zero())
+        return Zero()
+    return install_fresh(m, mm, vpn, vma, "none", reasons.FRESH)
+
+
+def install_fresh(
+    m: Draft, mm: int, vpn: int, vma: Vma, was: str, reason: reasons.Reason
+) -> Present:
+    """A zeroed page of its own for a page that is stored to."""
+    if not vma.anon_vma:
+        m.give_anon_vma(mm, vpn, vma)
+    pfn = m.alloc_anon(mm, vpn, vma, ZEROES)
+    pte = Present(pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte")
+    m.set_pte(mm, vpn, pte)
+    m.say(reason, mm, vpn, pfn, was, to=pfn)
+    return pte
+
+
+def do_wp_page(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte, *, unshare: bool) -> Present:
+    """Linux do_wp_page(): a store, or a pin that wants a page of its own, met a read-only PTE."""
+    if type(pte) is Zero:
+        if unshare:
+            fresh = wp_page_copy_zero(m, mm, vpn, vma)
+            kept = replace(fresh, write=False, dirty=False)
+            m.set_pte(mm, vpn, kept)
+            return kept
+        return wp_page_copy_zero(m, mm, vpn, vma)
+    assert type(pte) is Present
+    if vma.shared:
+        m.say(reasons.SHARED_WRITABLE, mm, vpn, pte.pfn)
+        writable = replace(pte, write=vma.writable, dirty=True, young=True)
+        m.set_pte(mm, vpn, writable)
+        return writable
+    if m.folios[pte.pfn].anon and may_reuse(m, mm, vpn, pte):
+        return wp_page_reuse(m, mm, vpn, vma, pte, unshare=unshare)
+    return wp_page_copy(m, mm, vpn, vma, pte, unshare=unshare)
+
+
+def wp_page_reuse(
+    m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool
+) -> Present:
+    """Linux wp_page_reuse(): the page is this mm's own and stays."""
+    pte = set_exclusive(m, pte)
+    if not unshare:
+        pte = replace(pte, write=vma.writable, dirty=True, young=True)
+    m.set_pte(mm, vpn, pte)
+    m.say(reasons.UNSHARED_IN_PLACE if unshare else reasons.REUSED, mm, vpn, pte.pfn)
+    return pte
+
+
+def wp_page_copy_zero(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
+    """Linux wp_page_copy() of the zero page: zeroing a fresh page is no copy."""
+    return install_fresh(m, mm, vpn, vma, "zero page", reasons.ZEROED)
+
+
+def wp_page_copy(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool) -> Present:
+    """Linux wp_page_copy(): whoever else holds the old page keeps it, bytes and all."""
+    old = m.folios[pte.pfn]
+    if not vma.anon_vma:
+        m.give_anon_vma(mm, vpn, vma)
+    pfn = m.alloc_anon(mm, vpn, vma, old.data)
+    m.copies += 1
+    m.say(reasons.UNSHARED if unshare else reasons.COPIED, mm, vpn, pte.pfn, to=pfn)
+    new = Present(
+        pfn,
+        vma.writable and not unshare,
+        not unshare,
+        exclusive=m.policy.cow_sets and m.policy.bit == "pte",
+        uffd_wp=unshare and pte.uffd_wp,
+        soft_dirty=pte.soft_dirty if unshare else True,
+    )
+    m.set_pte(mm, vpn, new)
+    m.unmap_page(pte.pfn, mm, vpn, vma)
+    if old.anon and not old.ksm:
+        note_spurious(m, mm, vpn, pte.pfn, old)
+    return new
+
+
+def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio) -> None:
+    """S1: a copy although nobody else could have seen the page."""
+    left = m.folios.get(pfn)
+    if left is not None and observed(m, left):
+        return
+    m.violations.append(
+        Violation(
+            "spurious-copy",
+            "S1",
+            f"copied at refcount {old.refcount} although no mapping, swap entry or handle "
+            "could see the page",
+            mm,
+            vpn,
+            pfn,
+        )
+    )
+
+
+# -- page cache ---------------------------------------------------------------------------------
+
+
+def page_cache(m: Draft, mm: int, vpn: int, *, swapbacked: bool) -> int:
+    """The page-cache folio behind a page of a shared or file range; made when it is missing."""
+    for area in m.mms[mm].areas.values():
+        if area.start <= vpn < area.start + area.pages:
+            key = (area.inode, vpn - area.start + area.offset)
+            pfn = m.inodes.get(key)
+            if pfn is None:
+                pfn = m.alloc(Folio(ZEROES, anon=False, swapbacked=swapbacked, inode=key))
+                m.inodes = m.inodes.set(key, pfn)
+            return pfn
+    raise AssertionError(vpn)
+
+
+def shmem_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:
+    """Linux shmem_fault(): every process maps the same page, writable as the mapping is."""
+    pfn = page_cache(m, mm, vpn, swapbacked=True)
+    m.map_page(pfn, mm, vpn)
+    pte = Present(pfn, vma.writable, write)
+    m.set_pte(mm, vpn, pte)
+    m.say(reasons.SHMEM, mm, vpn, pfn)
+    return pte
+
+
+def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:
+    """Linux do_read_fault() and do_cow_fault() of a private file mapping."""
+    source = page_cache(m, mm, vpn, swapbacked=False)
+    if not write:
+        m.map_page(source, mm, vpn)
+        pte = Present(source, False, False)
+        m.set_pte(mm, vpn, pte)
+        m.say(reasons.FILE_READ, mm, vpn, source)
+        return pte
+    if not vma.anon_vma:
+        m.give_anon_vma(mm, vpn, vma)
+    pfn = m.alloc_anon(mm, vpn, vma, m.folios[source].data)
+    m.copies += 1
+    m.say(reasons.FILE_COW, mm, vpn, source, to=pfn)
+    pte = Present(
+        pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte"
+    )
+    m.set_pte(mm, vpn, pte)
+    return pte

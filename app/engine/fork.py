@@ -1,0 +1,207 @@
+"""fork(): dup_mmap() and copy_page_range() of kernel/fork.c and mm/memory.c."""
+
+from __future__ import annotations
+
+from immutables import Map, MapMutation
+from msgspec.structs import replace
+
+from . import reasons
+from .draft import Draft, Violation
+from .reuse import is_exclusive, maybe_pinned, observed
+from .state import Area, Folio, Mm, Present, Process, Pte, Swapped, Version, Vma, Zero
+
+MutableTable = MapMutation[int, Pte]
+
+
+def fork(m: Draft, parent: str, child: str) -> None:
+    """A child with its own mm. Raises OutOfMemory when an early copy finds no frame."""
+    task = m.processes[parent]
+    old = task.mm
+    new = m.next_mm
+    m.next_mm = new + 1
+    mm = m.mms[old]
+    ours = m.tables[old].mutate()
+    theirs: dict[int, Pte] = {}
+    ghosts = m.ghosts[old]
+    areas = mm.areas
+    for name in mm.order:
+        area = mm.areas[name]
+        kept, plain = dup_area(m, new, name, area, ours, theirs, old)
+        if kept is not area:
+            areas = areas.set(name, kept)
+        if not plain:
+            ghosts = drop_ghosts(ghosts, area)
+    m.tables = m.tables.set(old, ours.finish()).set(new, Map(theirs))
+    m.mms = m.mms.set(new, Mm(areas, mm.order, next_vpn=mm.next_vpn))
+    m.ghosts = m.ghosts.set(new, ghosts)
+    m.processes = m.processes.set(child, Process(new, task.cpu, parent))
+    forget_get_promises(m, old)
+
+
+def dup_area(
+    m: Draft,
+    new: int,
+    name: str,
+    area: Area,
+    ours: MutableTable,
+    theirs: dict[int, Pte],
+    old: int,
+) -> tuple[Area, bool]:
+    """The child's copy of one range, and whether every page's content is inherited."""
+    vmas: list[Vma] = []
+    plain = True
+    for vma in area.vmas:
+        if vma.dontfork:
+            m.say(reasons.FORK_DONTFORK, old, vma.lo, -1, name)
+            plain = False
+            continue
+        if vma.wipeonfork:
+            m.say(reasons.FORK_WIPES, old, vma.lo, -1, name)
+            vmas.append(replace(vma, locked=False, anon_vma=False))
+            plain = False
+            continue
+        vmas.append(replace(vma, locked=False, uffd_wp=False) if vma.locked or vma.uffd_wp else vma)
+        if not vma.anon_vma:
+            why = "shared mappings refault" if vma.shared else "it never held an anonymous page"
+            m.say(reasons.FORK_SKIPS, old, vma.lo, -1, name, why)
+            continue
+        copy_page_range(m, old, new, vma, ours, theirs)
+    result = tuple(vmas)
+    return (area if result == area.vmas else replace(area, vmas=result)), plain
+
+
+def drop_ghosts(ghosts: Map[int, Version], area: Area) -> Map[int, Version]:
+    """Pages of DONTFORK and WIPEONFORK VMAs are not inherited."""
+    gone = [
+        vpn
+        for vma in area.vmas
+        if vma.dontfork or vma.wipeonfork
+        for vpn in range(vma.lo, vma.hi)
+        if vpn in ghosts
+    ]
+    for vpn in gone:
+        ghosts = ghosts.delete(vpn)
+    return ghosts
+
+
+def copy_page_range(
+    m: Draft, old: int, new: int, vma: Vma, ours: MutableTable, theirs: dict[int, Pte]
+) -> None:
+    """Linux copy_pte_range(): every entry of one VMA, in order of address."""
+    table = m.tables[old]
+    if vma.hi - vma.lo <= 2 * len(table):
+        entries = [(vpn, table[vpn]) for vpn in range(vma.lo, vma.hi) if vpn in table]
+    else:
+        entries = sorted((v, p) for v, p in table.items() if vma.lo <= v < vma.hi)
+    for vpn, pte in entries:
+        if type(pte) is Present:
+            copy_present_pte(m, old, new, vma, vpn, pte, ours, theirs)
+        elif type(pte) is Swapped:
+            copy_swap_pte(m, old, vpn, pte, ours, theirs)
+        else:
+            m.say(reasons.FORK_ZERO, old, vpn)
+            theirs[vpn] = Zero()
+
+
+def copy_present_pte(
+    m: Draft,
+    old: int,
+    new: int,
+    vma: Vma,
+    vpn: int,
+    pte: Present,
+    ours: MutableTable,
+    theirs: dict[int, Pte],
+) -> None:
+    """Linux copy_present_ptes(): share the page, or copy it now because it may be pinned."""
+    policy = m.policy
+    folio = m.folios[pte.pfn]
+    if (
+        policy.fork_copies_pinned
+        and folio.anon
+        and m.mms[old].has_pinned
+        and maybe_pinned_at_fork(folio)
+        and (not policy.fork_asks_exclusive or is_exclusive(m, pte))
+    ):
+        theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte, folio)
+        return
+    if folio.anon and policy.bit != "none" and is_exclusive(m, pte):
+        m.say(reasons.FORK_SHARES, old, vpn, pte.pfn)
+    else:
+        m.say(reasons.FORK_SHARES_AGAIN, old, vpn, pte.pfn)
+    clear = policy.fork_clears
+    m.set_folio(
+        pte.pfn,
+        replace(
+            folio, maps=(*folio.maps, (new, vpn)), exclusive=folio.exclusive and not clear
+        ),
+    )
+    write = pte.write and not policy.fork_protects
+    exclusive = pte.exclusive and not clear
+    if pte.write != write or pte.exclusive != exclusive:
+        ours[vpn] = replace(pte, write=write, exclusive=exclusive)
+    theirs[vpn] = replace(pte, write=write, exclusive=exclusive, young=False, uffd_wp=False)
+
+
+def maybe_pinned_at_fork(folio: Folio) -> bool:
+    """folio_needs_cow_for_dma() asks after fork took a reference of its own."""
+    return maybe_pinned(replace(folio, holds=folio.holds + 1))
+
+
+def copy_present_page(
+    m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present, folio: Folio
+) -> Present:
+    """Linux copy_present_page(): the child gets its own page at once, the parent keeps its own."""
+    child_vma = replace(vma, locked=False) if vma.locked else vma
+    pfn = m.alloc_anon(new, vpn, child_vma, folio.data)
+    m.copies += 1
+    m.say(reasons.FORK_COPIES, old, vpn, pte.pfn, to=pfn)
+    others = replace(folio, maps=tuple(at for at in folio.maps if at != (old, vpn)))
+    if not observed(m, others):
+        m.violations.append(
+            Violation(
+                "spurious-copy",
+                "S1",
+                f"copied for the child at refcount {folio.refcount} although no pin holds the page",
+                old,
+                vpn,
+                pte.pfn,
+            )
+        )
+    return Present(
+        pfn,
+        vma.writable,
+        True,
+        exclusive=m.policy.cow_sets and m.policy.bit == "pte",
+        soft_dirty=True,
+    )
+
+
+def copy_swap_pte(
+    m: Draft, old: int, vpn: int, pte: Swapped, ours: MutableTable, theirs: dict[int, Pte]
+) -> None:
+    """Linux copy_nonpresent_pte() of a swap entry: one more entry names the slot."""
+    slot = m.slots[pte.slot]
+    m.set_slot(pte.slot, replace(slot, count=slot.count + 1))
+    exclusive = pte.exclusive and not m.policy.fork_clears_swap
+    reason = reasons.FORK_SWAP if pte.exclusive and not exclusive else reasons.FORK_SWAP_COUNT
+    m.say(reason, old, vpn, -1, slot.count + 1, slot=pte.slot)
+    if exclusive != pte.exclusive:
+        ours[vpn] = replace(pte, exclusive=exclusive)
+    theirs[vpn] = replace(pte, exclusive=exclusive, uffd_wp=False)
+
+
+def forget_get_promises(m: Draft, mm: int) -> None:
+    """FOLL_GET promises coherence only until the owner forks (`semantics.md` C2)."""
+    for name, handle in m.handles.items():
+        if handle.owner == mm and handle.kind != "pin" and not handle.forked:
+            m.handles = m.handles.set(name, replace(handle, forked=True))
+
+
+def vfork(m: Draft, parent: str, child: str) -> None:
+    """CLONE_VM: the same mm, no copying at all, until the child exits or execs."""
+    task = m.processes[parent]
+    mm = m.mms[task.mm]
+    m.mms = m.mms.set(task.mm, replace(mm, users=mm.users + 1))
+    m.processes = m.processes.set(child, Process(task.mm, task.cpu, parent, vfork=True))
+

@@ -1,0 +1,163 @@
+"""get_user_pages() and pin_user_pages(): mm/gup.c."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from . import reasons
+from .draft import Draft, vma_of, without
+from .faults import do_wp_page, read_fault, write_fault
+from .outcome import Failed
+from .reuse import is_exclusive
+from .state import ZERO_PFN, Area, Handle, Present, Pte, Vma, Zero
+
+
+def get_user_page(
+    m: Draft,
+    mm: int,
+    area: Area | None,
+    vpn: int,
+    *,
+    pin: bool,
+    write: bool,
+    longterm: bool = False,
+    force: bool = False,
+) -> Present | Zero:
+    """Linux __get_user_pages() of one page: fault until it may be taken, and answer its PTE.
+
+    Takes no reference. Raises Failed("EFAULT") where the VMA forbids the access.
+    """
+    vma = check_vma(m, mm, area, vpn, write=write, force=force)
+    if write or (m.policy.gup_breaks_cow and vma.cow):
+        if not write:
+            m.say(reasons.GUP_BREAKS, mm, vpn)
+        return follow_write(m, mm, vpn, vma)
+    pte = m.tables[mm].get(vpn)
+    if type(pte) is not Present and type(pte) is not Zero:
+        pte = read_fault(m, mm, vpn, vma)
+    if must_unshare(m, mm, vpn, vma, pte, pin=pin, longterm=longterm):
+        return do_wp_page(m, mm, vpn, vma, pte, unshare=True)
+    assert type(pte) is Present or type(pte) is Zero
+    if type(pte) is Present:
+        m.say(reasons.GUP_AS_IS, mm, vpn, pte.pfn, "read access")
+    return pte
+
+
+def check_vma(m: Draft, mm: int, area: Area | None, vpn: int, *, write: bool, force: bool) -> Vma:
+    """Linux check_vma_flags(). FOLL_FORCE may write to a private mapping that is not writable."""
+    vma = vma_of(area, vpn) if area is not None else None
+    if vma is None:
+        m.say(reasons.GUP_FAULT, mm, vpn, -1, "no VMA")
+        raise Failed("EFAULT", "no VMA")
+    allowed = vma.writable if write else vma.readable
+    if not allowed and not (force and (not write or vma.cow)):
+        m.say(reasons.GUP_FAULT, mm, vpn, -1, f"protection {vma.prot}")
+        raise Failed("EFAULT", f"protection {vma.prot}")
+    return vma
+
+
+def follow_write(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
+    """FOLL_WRITE: a writable PTE, or an exclusive page under FOLL_FORCE, or a write fault."""
+    pte = m.tables[mm].get(vpn)
+    if type(pte) is Present:
+        if pte.write:
+            m.say(reasons.GUP_AS_IS, mm, vpn, pte.pfn, "write access, PTE writable")
+            return pte
+        forced = not vma.writable and not pte.uffd_wp and m.policy.force_exclusive
+        if forced and m.folios[pte.pfn].anon and is_exclusive(m, pte):
+            m.say(reasons.GUP_FORCES, mm, vpn, pte.pfn)
+            return pte
+    return write_fault(m, mm, vpn, vma)
+
+
+def must_unshare(
+    m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None, *, pin: bool, longterm: bool
+) -> bool:
+    """Linux gup_must_unshare(): would this read-only reference go stale?"""
+    rule = m.policy.unshare
+    if rule == "none" or not vma.cow or (type(pte) is Present and pte.write):
+        return False
+    if type(pte) is Zero or (type(pte) is Present and not m.folios[pte.pfn].anon):
+        if pin and longterm and m.policy.unshare_zero:
+            m.say(reasons.GUP_UNSHARES_ZERO, mm, vpn)
+            return True
+        return False
+    assert type(pte) is Present
+    folio = m.folios[pte.pfn]
+    if rule == "mapcount":
+        if folio.ksm or folio.mapcount <= 1:
+            return False
+        m.say(reasons.GUP_UNSHARES_MAPPED, mm, vpn, pte.pfn)
+        return True
+    if pin and not is_exclusive(m, pte):
+        m.say(reasons.GUP_UNSHARES, mm, vpn, pte.pfn)
+        return True
+    return False
+
+
+# -- references that last -----------------------------------------------------------------------
+
+
+def hold_pages(
+    m: Draft,
+    mm: int,
+    process: str,
+    area: Area | None,
+    pages: range,
+    name: str,
+    kind: str,
+    *,
+    write: bool,
+    longterm: bool,
+    fast: bool,
+) -> None:
+    """Take a reference on each page and keep it in handle `name`. All pages or none.
+
+    Raises Failed("EFAULT") after dropping what was taken, as the callers of GUP do.
+    """
+    pin = kind == "pin"
+    taken: list[tuple[int, int]] = []
+    try:
+        for vpn in pages:
+            pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
+            taken.append((vpn, grab(m, mm, vpn, pte, name, pin=pin, write=write)))
+    except Failed:
+        for _, pfn in taken:
+            drop(m, name, pfn, pin=pin)
+        raise
+    finally:
+        if pin and not m.mms[mm].has_pinned:
+            m.mms = m.mms.set(mm, replace(m.mms[mm], has_pinned=True))
+    handle = Handle(mm, process, kind, write, longterm, fast, tuple(taken), m.clock)
+    m.handles = m.handles.set(name, handle)
+
+
+def grab(
+    m: Draft, mm: int, vpn: int, pte: Present | Zero, name: str, *, pin: bool, write: bool
+) -> int:
+    """Linux try_grab_folio(): itemise one reference for handle `name`; returns the pfn."""
+    if type(pte) is Zero:
+        m.say(reasons.PINNED_ZERO, mm, vpn, -1, name)
+        return ZERO_PFN
+    folio = m.folios[pte.pfn]
+    dirty = folio.dirty or write
+    if pin:
+        folio = replace(folio, pins=(*folio.pins, name), dirty=dirty, referenced=True)
+    else:
+        folio = replace(folio, gets=(*folio.gets, name), dirty=dirty, referenced=True)
+    m.set_folio(pte.pfn, folio)
+    m.say(reasons.PINNED if pin else reasons.GOT, mm, vpn, pte.pfn, name)
+    return pte.pfn
+
+
+def drop(m: Draft, name: str, pfn: int, *, pin: bool) -> None:
+    """Linux unpin_user_page() or put_page()."""
+    if pfn == ZERO_PFN:
+        return
+    folio = m.folios[pfn]
+    if pin:
+        folio = replace(folio, pins=without(folio.pins, name))
+    else:
+        folio = replace(folio, gets=without(folio.gets, name))
+    m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
+    m.put(pfn, folio)

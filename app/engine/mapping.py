@@ -1,0 +1,278 @@
+"""The address space: mmap, munmap, mprotect, mremap, mlock (mm/vma.c, mprotect.c, mremap.c)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from . import reasons
+from .draft import Draft, vma_of
+from .faults import do_pte_missing, read_fault, write_fault
+from .outcome import Failed
+from .reuse import is_exclusive
+from .state import Area, Present, Pte, Swapped, Vma
+
+ALIGN = 512
+"""Ranges start on a multiple of this many pages, so that no two ever share a page table."""
+
+
+def mmap(
+    m: Draft,
+    mm: int,
+    name: str,
+    pages: int,
+    *,
+    prot: str,
+    shared: bool,
+    file: bool,
+    populate: bool,
+) -> None:
+    """A new range of `pages` base pages."""
+    start = new_range(m, mm, pages)
+    inode = -1
+    if shared or file:
+        inode = m.next_inode
+        m.next_inode = inode + 1
+    vma = Vma(start, start + pages, prot, shared, file)
+    add_area(m, mm, name, Area(start, pages, (vma,), inode))
+    m.say(reasons.MAPPED, mm, start, -1, name, pages, prot)
+    if populate and vma.readable:
+        populate_pages(m, mm, name, range(start, start + pages), write=vma.writable and not shared)
+
+
+def new_range(m: Draft, mm: int, pages: int) -> int:
+    value = m.mms[mm]
+    start = value.next_vpn
+    used = -(-pages // ALIGN) * ALIGN
+    m.mms = m.mms.set(mm, replace(value, next_vpn=start + used + ALIGN))
+    return start
+
+
+def add_area(m: Draft, mm: int, name: str, area: Area) -> None:
+    value = m.mms[mm]
+    m.mms = m.mms.set(
+        mm,
+        replace(
+            value,
+            areas=value.areas.set(name, area),
+            order=(*(n for n in value.order if n != name), name),
+        ),
+    )
+
+
+def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -> None:
+    """Linux populate_vma_page_range(): fault every page in, as for a load or for a store."""
+    for vpn in pages:
+        vma = vma_of(m.mms[mm].areas[name], vpn)
+        if vma is None:
+            raise Failed("ENOMEM", "no VMA")
+        if not (vma.writable if write else vma.readable):
+            raise Failed("EINVAL" if write else "EFAULT", f"protection {vma.prot}")
+        pte = m.tables[mm].get(vpn)
+        if write:
+            if type(pte) is not Present or not pte.write:
+                write_fault(m, mm, vpn, vma)
+        elif pte is None or type(pte) is Swapped:
+            read_fault(m, mm, vpn, vma)
+
+
+# -- taking away --------------------------------------------------------------------------------
+
+
+def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
+    """Linux zap_pte_range(): the entries go, with their references."""
+    table = m.tables[mm]
+    present = [vpn for vpn in pages if vpn in table]
+    if present and m.policy.zap_drains:
+        m.lru_add_drain(m.cpu)
+    for vpn in present:
+        pte = table[vpn]
+        m.clear_pte(mm, vpn)
+        if type(pte) is Present:
+            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, m.folios[pte.pfn].refcount - 1)
+            folio = m.folios[pte.pfn]
+            if pte.dirty and not folio.anon:
+                m.set_folio(pte.pfn, replace(folio, dirty=True))
+            m.unmap_page(pte.pfn, mm, vpn, vma_of(area, vpn))
+        elif type(pte) is Swapped:
+            m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
+            m.put_swap(pte.slot)
+    for vpn in pages:
+        m.forget(mm, vpn)
+
+
+def munmap(m: Draft, mm: int, name: str, pages: range) -> None:
+    area = m.mms[mm].areas[name]
+    zap_pages(m, mm, area, pages)
+    area = split_vmas(area, pages)
+    vmas = tuple(v for v in area.vmas if not (pages.start <= v.lo and v.hi <= pages.stop))
+    m.set_area(mm, name, replace(area, vmas=vmas))
+
+
+def exit_mm(m: Draft, mm: int) -> None:
+    """Linux exit_mmap(): everything goes. Handles live on: they belong to files and devices."""
+    value = m.mms[mm]
+    if m.policy.zap_drains:
+        m.lru_add_drain(m.cpu)
+    for name in value.order:
+        area = value.areas[name]
+        zap_pages(m, mm, area, range(area.start, area.start + area.pages))
+    m.mms = m.mms.delete(mm)
+    m.tables = m.tables.delete(mm)
+    m.ghosts = m.ghosts.delete(mm)
+
+
+# -- changing -----------------------------------------------------------------------------------
+
+
+def split_vmas(area: Area, pages: range) -> Area:
+    """Linux split_vma() at both ends of `pages`."""
+    lo, hi = pages.start, pages.stop
+    vmas: list[Vma] = []
+    for vma in area.vmas:
+        cuts = sorted({vma.lo, vma.hi, *(c for c in (lo, hi) if vma.lo < c < vma.hi)})
+        if len(cuts) == 2:
+            vmas.append(vma)
+        else:
+            vmas.extend(
+                replace(vma, lo=a, hi=b) for a, b in zip(cuts, cuts[1:], strict=False)
+            )
+    return replace(area, vmas=tuple(vmas))
+
+
+def change_vmas(m: Draft, mm: int, name: str, pages: range, **flags: Any) -> None:
+    """Give the VMAs under `pages` these flags; split and merge as the kernel does.
+
+    Raises Failed("ENOMEM") where a page of it has no VMA.
+    """
+    area = split_vmas(m.mms[mm].areas[name], pages)
+    covered = sum(
+        min(v.hi, pages.stop) - max(v.lo, pages.start)
+        for v in area.vmas
+        if v.lo < pages.stop and pages.start < v.hi
+    )
+    vmas = tuple(
+        replace(v, **flags) if pages.start <= v.lo and v.hi <= pages.stop else v for v in area.vmas
+    )
+    m.set_area(mm, name, replace(area, vmas=merge_vmas(vmas)))
+    if covered != len(pages):
+        raise Failed("ENOMEM", "part of the range is not mapped")
+
+
+def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
+    """Linux vma_merge(): neighbours that differ in nothing (an anon_vma may be adopted) are one."""
+    merged: list[Vma] = []
+    for vma in vmas:
+        last = merged[-1] if merged else None
+        if last is not None and last.hi == vma.lo:
+            joined = replace(last, hi=vma.hi, anon_vma=last.anon_vma or vma.anon_vma)
+            if replace(joined, lo=vma.lo, anon_vma=vma.anon_vma) == vma:
+                merged[-1] = joined
+                continue
+        merged.append(vma)
+    return tuple(merged)
+
+
+def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
+    """Linux mprotect_fixup() and change_pte_range(): W goes, or comes back to an exclusive page."""
+    change_vmas(m, mm, name, pages, prot=prot)
+    table = m.tables[mm]
+    for vpn in pages:
+        pte = table.get(vpn)
+        if type(pte) is Present:
+            change_present_pte(m, mm, vpn, pte, vma_of(m.mms[mm].areas[name], vpn), prot)
+
+
+def change_present_pte(m: Draft, mm: int, vpn: int, pte: Present, vma: Vma | None, prot: str) -> None:
+    assert vma is not None
+    if prot != "rw":
+        if pte.write:
+            m.set_pte(mm, vpn, replace(pte, write=False))
+            m.say(reasons.PROTECTED, mm, vpn, pte.pfn, "write-protected", f"mprotect {prot}")
+        return
+    if pte.write:
+        return
+    if vma.shared:
+        m.set_pte(mm, vpn, replace(pte, write=True))
+        return
+    upgrade_pte(m, mm, vpn, pte)
+
+
+def upgrade_pte(m: Draft, mm: int, vpn: int, pte: Present) -> None:
+    """Linux can_change_private_pte_writable(): W without a fault for what is surely our own."""
+    if not m.policy.upgrades:
+        m.say(reasons.NOT_UPGRADED, mm, vpn, pte.pfn, "this policy never upgrades")
+    elif pte.uffd_wp or not m.folios[pte.pfn].anon or not is_exclusive(m, pte):
+        m.say(reasons.NOT_UPGRADED, mm, vpn, pte.pfn, "not exclusive")
+    else:
+        m.set_pte(mm, vpn, replace(pte, write=True))
+        m.say(reasons.UPGRADED, mm, vpn, pte.pfn)
+
+
+def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
+    """Linux move_page_tables(): entries move as they are; handles follow their page."""
+    area = split_vmas(m.mms[mm].areas[name], pages)
+    inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
+    if len(inside) != 1 or inside[0].hi - inside[0].lo != len(pages):
+        raise Failed("EFAULT", "the pages are not one mapping")
+    start = new_range(m, mm, len(pages))
+    by = start - pages.start
+    moved = replace(inside[0], lo=inside[0].lo + by, hi=inside[0].hi + by)
+    rest = tuple(v for v in area.vmas if v is not inside[0])
+    m.set_area(mm, name, replace(area, vmas=rest))
+    offset = area.offset + pages.start - area.start
+    add_area(m, mm, target, Area(start, len(pages), (moved,), area.inode, offset))
+    m.say(reasons.MOVED, mm, pages.start, -1, name, target)
+    for vpn in pages:
+        move_page(m, mm, vpn, vpn + by)
+
+
+def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
+    table = m.tables[mm]
+    pte = table.get(vpn)
+    if pte is not None:
+        m.tables = m.tables.set(mm, table.delete(vpn).set(to, moved_pte(pte)))
+        if type(pte) is Present:
+            folio = m.folios[pte.pfn]
+            maps = tuple((mm, to) if at == (mm, vpn) else at for at in folio.maps)
+            m.set_folio(pte.pfn, replace(folio, maps=maps))
+    ghosts = m.ghosts[mm]
+    if vpn in ghosts:
+        m.ghosts = m.ghosts.set(mm, ghosts.delete(vpn).set(to, ghosts[vpn]))
+    m.let_go(mm, vpn, to)
+
+
+def moved_pte(pte: Pte) -> Pte:
+    return replace(pte, uffd_wp=False) if pte.uffd_wp else pte
+
+
+def mlock(m: Draft, mm: int, name: str, pages: range) -> None:
+    """mlock(2): VM_LOCKED, then every page faulted in; a writable private one breaks COW."""
+    change_vmas(m, mm, name, pages, locked=True)
+    for vpn in pages:
+        vma = vma_of(m.mms[mm].areas[name], vpn)
+        assert vma is not None
+        if not vma.readable:
+            continue
+        pte = m.tables[mm].get(vpn)
+        if vma.writable and vma.cow:
+            if type(pte) is not Present or not pte.write:
+                pte = write_fault(m, mm, vpn, vma)
+        elif pte is None:
+            pte = do_pte_missing(m, mm, vpn, vma, write=False)
+        elif type(pte) is Swapped:
+            pte = read_fault(m, mm, vpn, vma)
+        if type(pte) is Present:
+            m.set_folio(pte.pfn, replace(m.folios[pte.pfn], mlocked=True))
+    m.say(reasons.LOCKED, mm, pages.start, -1, name, "locked", "every page was faulted in")
+
+
+def munlock(m: Draft, mm: int, name: str, pages: range) -> None:
+    change_vmas(m, mm, name, pages, locked=False)
+    table = m.tables[mm]
+    for vpn in pages:
+        pte = table.get(vpn)
+        if type(pte) is Present:
+            m.set_folio(pte.pfn, replace(m.folios[pte.pfn], mlocked=False))
+    m.say(reasons.LOCKED, mm, pages.start, -1, name, "unlocked", "VM_LOCKED is clear")

@@ -1,0 +1,93 @@
+"""What kernels have answered differently: one frozen value of switches, read by the engine.
+
+The engine is one state machine (`semantics.md` section 3). Everything in which the policies of
+section 2 differ is a field here; `app.policies` gives the fields their values, their names and
+their eras. The engine never asks which kernel it is, only what its rule says.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Policy(Struct, frozen=True):
+    """The rules in force. Defaults are those of the first kernels: count mappings, ask nothing else."""
+
+    name: str
+
+    bit: str = "none"
+    """Where "exclusive" is kept: "none", "pte" or "page" (PG_anon_exclusive)."""
+
+    # -- write faults
+    reuse_exclusive: bool = False
+    """A page whose bit is set is written in place, no questions."""
+    reuse: str = "mapcount"
+    """The proof without the bit: "mapcount" (plus swap entries), "refcount", or "never"."""
+    discounts: bool = False
+    """Counting references, drain this CPU's batch first and do not count the swap cache (5.18)."""
+    ksm_reuse: bool = True
+    """A KSM page with one reference may be written in place."""
+    cow_sets: bool = False
+    """A fresh page, a copy and a reused page get the bit."""
+
+    # -- fork
+    fork_protects: bool = True
+    """Fork write-protects both sides."""
+    fork_clears: bool = False
+    """Fork clears the bit of a page that it shares."""
+    fork_copies_pinned: bool = False
+    """Fork copies a page for the child when the mm has pinned and the page may be pinned."""
+    fork_asks_exclusive: bool = False
+    """... and only when its bit is set."""
+    fork_clears_swap: bool = False
+    """Fork of a swap entry clears its exclusive marker on both sides."""
+
+    # -- get_user_pages
+    gup_breaks_cow: bool = False
+    """Every reference to a COW mapping is taken as if for writing (5.8)."""
+    unshare: str = "none"
+    """Which read-only references unshare first: "none", "mapcount" (mapped more than once),
+    "exclusive" (FOLL_PIN of a page without the bit)."""
+    unshare_zero: bool = False
+    """A long-term read-only pin replaces the zero page and page cache, too (6.2)."""
+    force_exclusive: bool = False
+    """FOLL_FORCE writes to a read-only PTE without a fault when the page is exclusive (6.0)."""
+
+    # -- swap
+    reclaim_refuses_pinned: bool = False
+    """Reclaim leaves a page that may be pinned where it is (5.11)."""
+    swapout_clears: bool = False
+    """Unmapping for swap clears the page's bit."""
+    swap_exclusive: bool = False
+    """... and remembers it in the swap entry."""
+    swapin: str = "counts"
+    """What makes a page that comes back writable: "counts" (mappings + swap entries, write faults
+    only), "refcount" (write faults only), "exclusive" (the bit, reads too)."""
+
+    # -- write protection
+    upgrades: bool = False
+    """mprotect() and the end of uffd-wp make an exclusive page's PTE writable without a fault."""
+
+    # -- migration and KSM
+    migration_keeps: bool = False
+    """A migration entry remembers the bit."""
+    ksm_clears: bool = False
+    """KSM clears the bit of a page that it is about to share."""
+    unmap_checks_pinned: bool = False
+    """Clearing the bit is refused, under the cleared PTE, when the page may be pinned."""
+
+    # -- huge pages
+    split_distributes: bool = False
+    """Splitting a PMD gives the head's bit to every subpage."""
+    huge_copy: bool = False
+    """A write fault on a shared PMD copies the whole huge page (up to 5.7)."""
+    huge_reuse: str = "mapcount"
+    """The proof for a PMD-mapped folio: "mapcount" or "refcount"."""
+    owner_tracking: bool = False
+    """A PTE-mapped large folio is reused page by page when one mm has all its mappings (6.15)."""
+
+    # -- LRU batches
+    batches: bool = True
+    """A fresh page waits in a per-CPU batch that holds a reference."""
+    zap_drains: bool = False
+    """Freeing page tables drains this CPU's batches."""

@@ -1,0 +1,54 @@
+"""One operation at a time: `step()` is pure, and the only way to change a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from . import devices, kernel, tasks
+from .draft import Draft, Event, OutOfMemory, Violation
+from .operations import Operation
+from .outcome import Failed, NotModelled, Outcome
+from .policy import Policy
+from .state import Machine
+
+Handler = Callable[[Draft, Any], Outcome]
+
+HANDLERS: dict[type[Operation], Handler] = {**tasks.HANDLERS, **devices.HANDLERS, **kernel.HANDLERS}
+
+
+class Step(Struct, frozen=True):
+    """What one operation did. `touched` are the frames whose folio it wrote or freed."""
+
+    after: Machine
+    outcome: Outcome
+    events: tuple[Event, ...]
+    violations: tuple[Violation, ...]
+    touched: frozenset[int]
+
+
+def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = True) -> Step:
+    """Run one operation: the same three arguments always give the same step.
+
+    What a kernel answers with a signal or errno is an outcome. Raises NotModelled for an
+    operation of the language that the machine does not have yet.
+    """
+    handler = HANDLERS.get(type(op))
+    if handler is None:
+        raise NotModelled(type(op).__name__.lower())
+    m = Draft(machine, policy, explain=explain)
+    try:
+        outcome = handler(m, op)
+    except Failed as failed:
+        outcome = Outcome(error=failed.error, reason=failed.reason)
+    except OutOfMemory:
+        m = Draft(machine, policy, explain=explain)
+        outcome = Outcome(error="ENOMEM", reason="no free page frame")
+    if m.copies != machine.copies:
+        outcome = replace(outcome, copies=m.copies - machine.copies)
+    return Step(
+        m.publish(), outcome, tuple(m.events or ()), tuple(m.violations), frozenset(m.touched)
+    )
