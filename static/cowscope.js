@@ -1,0 +1,2 @@
+// cowscope: everything works without this file; it adds keys, linking, swapping, copying.
+'use strict';
