@@ -269,6 +269,7 @@ class Draft:
 
     def set_slot(self, slot: int, value: Slot) -> None:
         self.slots = self.slots.set(slot, value)
+        self.touched.add(~slot)
         if value.cache >= 0:
             self.touched.add(value.cache)
 

@@ -34,7 +34,7 @@ def fork(m: Draft, parent: str, child: str) -> None:
     m.tables = m.tables.set(old, ours.finish()).set(new, Map(theirs))
     m.mms = m.mms.set(new, Mm(areas, mm.order, next_vpn=mm.next_vpn))
     m.ghosts = m.ghosts.set(new, ghosts)
-    m.processes = m.processes.set(child, Process(new, task.cpu, parent))
+    m.processes = m.processes.set(child, Process(new, len(m.processes), task.cpu, parent))
     forget_get_promises(m, old)
 
 
@@ -203,5 +203,5 @@ def vfork(m: Draft, parent: str, child: str) -> None:
     task = m.processes[parent]
     mm = m.mms[task.mm]
     m.mms = m.mms.set(task.mm, replace(mm, users=mm.users + 1))
-    m.processes = m.processes.set(child, Process(task.mm, task.cpu, parent, vfork=True))
+    m.processes = m.processes.set(child, Process(task.mm, len(m.processes), task.cpu, parent, vfork=True))
 

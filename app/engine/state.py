@@ -123,9 +123,10 @@ class Mm(Struct, frozen=True):
 
 
 class Process(Struct, frozen=True):
-    """A task. After its exit `mm` is -1."""
+    """A task. After its exit `mm` is -1. `order` counts processes in order of creation."""
 
     mm: int
+    order: int = 0
     cpu: int = 0
     parent: str = ""
     vfork: bool = False

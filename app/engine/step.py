@@ -21,7 +21,8 @@ HANDLERS: dict[type[Operation], Handler] = {**tasks.HANDLERS, **devices.HANDLERS
 
 
 class Step(Struct, frozen=True):
-    """What one operation did. `touched` are the frames whose folio it wrote or freed."""
+    """What one operation did. `touched` are the frames whose folio it wrote or freed, and
+    the slots (as ~slot) whose count it changed."""
 
     after: Machine
     outcome: Outcome

@@ -123,7 +123,7 @@ def try_to_unmap(m: Draft, pfn: int) -> str:
         remembered = exclusive and m.policy.swap_exclusive
         m.set_pte(mm, vpn, Swapped(folio.slot, remembered, pte.uffd_wp, pte.soft_dirty))
         slot = m.slots[folio.slot]
-        m.slots = m.slots.set(folio.slot, replace(slot, count=slot.count + 1))
+        m.set_slot(folio.slot, replace(slot, count=slot.count + 1))
         kept = folio.exclusive and not m.policy.swapout_clears
         maps = tuple(at for at in folio.maps if at != (mm, vpn))
         m.set_folio(

@@ -1,0 +1,229 @@
+"""What must never happen: the predicates of `semantics.md` section 4.
+
+An `Audit` follows a run and reports each violation once, at the step that breaks the predicate.
+Only frames and slots that the step touched are looked at again, so an audit costs what the step
+cost and not what the machine holds. Spurious copies (S1) are noted where the copy is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .draft import Violation, vma_of
+from .policy import Policy
+from .state import ZERO_PFN, ZEROES, Folio, Handle, Machine, Present, Pte, Swapped, Version, Zero
+
+Key = tuple[object, ...]
+
+
+class Audit:
+    """The predicates that are broken now, by subject."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.broken: dict[Key, Violation] = {}
+
+    def after(self, machine: Machine, touched: Iterable[int], *, device: bool = False) -> list[Violation]:
+        """The violations that are new in `machine`. `device`: the step was a store by a handle."""
+        fresh: list[Violation] = []
+        for subject in touched:
+            found = self.frame(machine, subject, device) if subject >= 0 else slot_marks(machine, self.policy, ~subject)
+            fresh += self.compare(subject, dict(found))
+        if machine.handles or any(key[0] == "handles" for key in self.broken):
+            fresh += self.compare("handles", dict(handle_links(machine)))
+        return fresh
+
+    def compare(self, subject: object, found: dict[Key, Violation]) -> list[Violation]:
+        known = {key for key in self.broken if key[0] == subject}
+        keyed = {(subject, *key): violation for key, violation in found.items()}
+        for key in known - keyed.keys():
+            del self.broken[key]
+        fresh = [violation for key, violation in keyed.items() if key not in known]
+        self.broken.update(keyed)
+        return fresh
+
+    def frame(self, machine: Machine, pfn: int, device: bool) -> Iterator[tuple[Key, Violation]]:
+        folio = machine.folios.get(pfn)
+        if folio is None:
+            yield from freed_but_held(machine, pfn)
+            return
+        yield from counts(machine, pfn, folio)
+        if folio.anon:
+            yield from contents(machine, pfn, folio, device)
+            yield from handle_views(machine, pfn, folio)
+            yield from exclusivity(machine, self.policy, pfn, folio)
+
+
+def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]]:
+    for name, handle in machine.handles.items():
+        if any(at == pfn for _, at in handle.pages):
+            yield (
+                ("K7", name),
+                Violation("use-after-free", "K7", f"{name} holds a frame that was freed", pfn=pfn, handle=name),
+            )
+
+
+def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
+    """K7: every mapping is an entry of its page table, and every entry is counted once."""
+    for mm, vpn in folio.maps:
+        pte = machine.tables[mm].get(vpn) if mm in machine.tables else None
+        if type(pte) is not Present or pte.pfn != pfn:
+            yield (
+                ("K7", mm, vpn),
+                Violation("invariant", "K7", "a counted mapping has no page-table entry", mm, vpn, pfn),
+            )
+
+
+def places(machine: Machine, folio: Folio) -> Iterator[tuple[int, int]]:
+    """Every page that shows this folio: mapped, or swapped out with the folio as swap cache."""
+    yield from folio.maps
+    if folio.slot >= 0 and machine.slots[folio.slot].count:
+        yield from entries_of(machine, folio.slot)
+
+
+def entries_of(machine: Machine, slot: int) -> Iterator[tuple[int, int]]:
+    for mm, table in machine.tables.items():
+        for vpn, pte in table.items():
+            if type(pte) is Swapped and pte.slot == slot:
+                yield mm, vpn
+
+
+def contents(machine: Machine, pfn: int, folio: Folio, device: bool) -> Iterator[tuple[Key, Violation]]:
+    """I1, I3: no mm sees what another mm, or another mm's device, stored."""
+    data = folio.data
+    for mm, vpn in places(machine, folio):
+        owed = machine.ghosts[mm].get(vpn, ZEROES)
+        if owed.value != data.value and data.author != mm and private(machine, mm, vpn):
+            predicate = "I3" if device else "I1"
+            who = "a device of another process" if device else "another process"
+            yield (
+                ("I", mm, vpn),
+                Violation(
+                    "isolation", predicate,
+                    f"shows {data.value}, stored by {who}; {owed.value} is owed",
+                    mm, vpn, pfn, saw=data.value, owed=owed.value,
+                ),
+            )  # fmt: skip
+
+
+def private(machine: Machine, mm: int, vpn: int) -> bool:
+    for area in machine.mms[mm].areas.values():
+        if area.start <= vpn < area.start + area.pages:
+            vma = vma_of(area, vpn)
+            return vma is not None and not vma.shared
+    return False
+
+
+def handle_views(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
+    """I2: no handle sees what another mm stored after the reference was taken."""
+    data = folio.data
+    if data.author < 0:
+        return
+    for name in (*folio.gets, *folio.pins):
+        handle = machine.handles.get(name)
+        if handle is None or handle.owner == data.author or data.seq <= handle.birth:
+            continue
+        page = next(i for i, (_, at) in enumerate(handle.pages) if at == pfn)
+        yield (
+            ("I2", name, page),
+            Violation(
+                "isolation", "I2",
+                f"{name} was taken by {handle.process} and now shows {data.value}, "
+                "which another process stored later",
+                handle.owner, handle.pages[page][0], pfn, name, page, data.value,
+            ),
+        )  # fmt: skip
+
+
+def handle_links(machine: Machine) -> Iterator[tuple[Key, Violation]]:
+    """C1, C2: the owner's page table leads to the frame that its pin (or writing GET) holds."""
+    for name, handle in machine.handles.items():
+        if not promised(handle):
+            continue
+        predicate = "C1" if handle.kind == "pin" else "C2"
+        for page, (vpn, pfn) in enumerate(handle.pages):
+            if vpn < 0 or handle.owner not in machine.tables:
+                continue
+            pte = machine.tables[handle.owner].get(vpn)
+            if linked(machine, pte, pfn) or (pfn == ZERO_PFN and not handle.longterm):
+                continue
+            yield (
+                (predicate, name, page),
+                Violation(
+                    "coherence", predicate,
+                    f"{name} still holds the old page: {handle.process} and the device behind "
+                    f"{name} no longer see the same bytes",
+                    handle.owner, vpn, pfn, name, page, held(machine, pfn).value,
+                    machine.ghosts[handle.owner].get(vpn, ZEROES).value,
+                ),
+            )  # fmt: skip
+
+
+def promised(handle: Handle) -> bool:
+    """FOLL_PIN always; FOLL_GET for writing until the owner forks; nothing else."""
+    return handle.kind == "pin" or (handle.write and not handle.forked)
+
+
+def linked(machine: Machine, pte: Pte | None, pfn: int) -> bool:
+    if pfn == ZERO_PFN:
+        return type(pte) is Zero or pte is None
+    if type(pte) is Present:
+        return pte.pfn == pfn
+    return type(pte) is Swapped and machine.slots[pte.slot].cache == pfn
+
+
+def held(machine: Machine, pfn: int) -> Version:
+    return ZEROES if pfn == ZERO_PFN else machine.folios[pfn].data
+
+
+def coherent(machine: Machine, name: str) -> bool:
+    """Do the handle and its owner see the same page, for every page of it?"""
+    handle = machine.handles[name]
+    table = machine.tables.get(handle.owner)
+    return table is not None and all(
+        vpn >= 0 and linked(machine, table.get(vpn), pfn) for vpn, pfn in handle.pages
+    )
+
+
+def exclusivity(machine: Machine, policy: Policy, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
+    """K1, K2, K3, K5, K9: what the bit and a writable PTE promise."""
+    writable = [
+        (mm, vpn)
+        for mm, vpn in folio.maps
+        if type(pte := machine.tables[mm].get(vpn)) is Present and pte.write
+    ]
+    if writable and folio.mapcount > 1:
+        mm, vpn = writable[0]
+        why = f"one of {folio.mapcount} mappings of the page may write it"
+        yield ("K9",), Violation("invariant", "K9", why, mm, vpn, pfn)
+    if policy.bit == "none":
+        return
+    for mm, vpn in writable:
+        pte = machine.tables[mm][vpn]
+        assert type(pte) is Present
+        if not (pte.exclusive or folio.exclusive):
+            why = "a writable PTE maps a page that is not exclusive"
+            yield ("K1", mm, vpn), Violation("invariant", "K1", why, mm, vpn, pfn)
+    if folio.exclusive and (folio.mapcount > 1 or folio.ksm):
+        why = f"exclusive, and mapped {folio.mapcount} times"
+        yield ("K2",), Violation("invariant", "K2", why, pfn=pfn)
+    entries = machine.slots[folio.slot].count if folio.slot >= 0 else 0
+    if folio.exclusive and entries:
+        why = f"exclusive, and {entries} swap entries name the page"
+        predicate = "K2" if folio.maps else "K5"
+        yield ("K5",), Violation("invariant", predicate, why, pfn=pfn)
+    if policy.unshare == "exclusive" and folio.pins and not folio.exclusive:
+        why = f"pinned by {folio.pins[0]}, and not exclusive"
+        yield ("K3",), Violation("invariant", "K3", why, pfn=pfn, handle=folio.pins[0])
+
+
+def slot_marks(machine: Machine, policy: Policy, slot: int) -> Iterator[tuple[Key, Violation]]:
+    """K4: a swap entry that is marked exclusive is the only one."""
+    value = machine.slots.get(slot)
+    if value is None or value.count < 2 or not policy.swap_exclusive:
+        return
+    for mm, vpn in entries_of(machine, slot):
+        pte = machine.tables[mm][vpn]
+        if type(pte) is Swapped and pte.exclusive:
+            why = f"marked exclusive, and {value.count} swap entries name the slot"
+            yield ("K4", mm, vpn), Violation("invariant", "K4", why, mm, vpn)

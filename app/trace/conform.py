@@ -1,0 +1,264 @@
+"""Held against a real kernel: replay a recorded trace and compare every step.
+
+The engine's state is projected to what pagemap, kpageflags and kpagecount show, and the labels
+of frames and swap offsets are matched by one bijection over the whole trace (`trace-format.md`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from app import policies
+from app.engine import boot, step
+from app.engine.outcome import NotModelled, Outcome
+from app.scenario import ScenarioErrors, parse
+
+from .run import outcome_json
+from .state import state
+
+Json = dict[str, Any]
+
+PAGE_FIELDS = ("kind", "exclusively_mapped", "uffd_wp", "vma", "marker", "pmd")
+LABELS = (("frame", "f"), ("swap_offset_label", "s"))
+
+
+class Mismatch(Struct, frozen=True):
+    """Where engine and kernel first differ. `step` counts from 1."""
+
+    step: int
+    text: str
+    field: str
+    expected: object
+    found: object
+
+
+class Conformance(Struct, frozen=True):
+    """One trace. `agreeing` steps agree; `refused` says why it could not be played at all."""
+
+    name: str
+    group: str
+    steps: int
+    agreeing: int
+    mismatch: Mismatch | None = None
+    refused: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.refused is None and self.agreeing == self.steps
+
+
+class BadTrace(ValueError):
+    """The file is no `trace/1` document; says what is wrong."""
+
+
+def read_trace(path: Path) -> Json:
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadTrace(f"{path}: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != "trace/1":
+        raise BadTrace(f"{path}: not a trace/1 document")
+    for key, kind in (("source", dict), ("scenario", dict), ("steps", list)):
+        if not isinstance(document.get(key), kind):
+            raise BadTrace(f"{path}: “{key}” is missing")
+    return document
+
+
+def conform_file(path: Path, policy: str = policies.DEFAULT) -> Conformance:
+    """Replay the scenario of one recorded trace. Raises BadTrace for a file that is none."""
+    return conform(read_trace(path), policy)
+
+
+def conform(document: Json, policy_name: str) -> Conformance:
+    """Compare every step; a step that differs does not stop the ones behind it."""
+    policy = policies.get(policy_name)
+    name = str(document["scenario"].get("name", ""))
+    group = str(document["scenario"].get("group", ""))
+    recorded = document["steps"]
+    try:
+        scenario = parse(document["scenario"]["text"])
+    except ScenarioErrors as errors:
+        return Conformance(name, group, len(recorded), 0, refused=str(errors))
+    config = msgspec.structs.replace(
+        scenario.config, swap=document["source"].get("swap") or "none"
+    )
+    machine = boot(config, scenario.first)
+    matcher = Matcher(frozenset(document.get("unstable", ())))
+    agreeing = 0
+    first: Mismatch | None = None
+    for index, (source, step_json) in enumerate(zip(scenario.steps, recorded, strict=True)):
+        try:
+            done = step(machine, source.op, policy, explain=False)
+        except NotModelled as missing:
+            return Conformance(
+                name, group, len(recorded), agreeing, first, f"{missing.what}: not modelled yet"
+            )
+        machine = done.after
+        found = matcher.compare(index, step_json, done.outcome, state(machine))
+        if found is None:
+            agreeing += 1
+        elif first is None:
+            first = Mismatch(index + 1, source.text, *found)
+    return Conformance(name, group, len(recorded), agreeing, first)
+
+
+Difference = tuple[str, object, object]
+
+
+class Matcher:
+    """The bijection of labels, step by step.
+
+    A recorded label lives while some observed page shows its frame; a frame that was out of
+    sight has a new label. `alive` maps each recorded label to the engine's, per kind.
+    """
+
+    def __init__(self, unstable: frozenset[str]) -> None:
+        self.unstable = unstable
+        self.alive: dict[str, dict[str, str]] = {"f": {}, "s": {}}
+        self.dead: dict[str, set[str]] = {"f": set(), "s": set()}
+
+    def compare(
+        self, index: int, recorded: Json, outcome: Outcome, simulated: Json
+    ) -> Difference | None:
+        """The first difference of a step: (field, expected, found)."""
+        return (
+            compare_outcome(recorded["outcome"], outcome)
+            or self.compare_pages(recorded["state"]["processes"], simulated["processes"])
+            or self.compare_frames(index, recorded["state"]["frames"], simulated["frames"])
+        )
+
+    def compare_pages(self, recorded: Json, simulated: Json) -> Difference | None:
+        seen: dict[str, dict[str, str]] = {"f": {}, "s": {}}
+        if set(recorded) != set(simulated):
+            return "processes", sorted(recorded), sorted(simulated)
+        difference = None
+        for process, ranges in recorded.items():
+            if set(ranges) != set(simulated[process]):
+                return f"{process}: ranges", sorted(ranges), sorted(simulated[process])
+            for area, pages in ranges.items():
+                ours = expand(simulated[process][area])
+                theirs = expand(pages)
+                if len(ours) != len(theirs):
+                    return f"{process}.{area}: pages", len(theirs), len(ours)
+                for theirs_page, ours_page in zip(theirs, ours, strict=True):
+                    where = f"{process}.{area}[{theirs_page['page']}]"
+                    difference = difference or self.compare_page(
+                        where, theirs_page, ours_page, seen
+                    )
+        for kind in ("f", "s"):
+            self.dead[kind] |= set(self.alive[kind]) - set(seen[kind])
+            self.alive[kind] = seen[kind]
+        return difference
+
+    def compare_page(
+        self, where: str, theirs: Json, ours: Json, seen: dict[str, dict[str, str]]
+    ) -> Difference | None:
+        for field in PAGE_FIELDS:
+            if field in theirs and theirs[field] != ours.get(field, theirs[field]):
+                return f"{where}.{field}", theirs[field], ours.get(field)
+        for field, kind in LABELS:
+            if field not in theirs:
+                continue
+            difference = self.match(kind, theirs[field], ours[field], seen[kind])
+            if difference is not None:
+                return f"{where}.{field}", *difference
+        return None
+
+    def match(
+        self, kind: str, theirs: str | None, ours: str | None, seen: dict[str, str]
+    ) -> tuple[object, object] | None:
+        """Is this pair of labels the one that it was, or new on both sides?"""
+        if theirs is None or ours is None or not theirs[1:].isdigit() or not ours[1:].isdigit():
+            return None if theirs == ours else (theirs, ours)
+        known = seen.get(theirs) or self.alive[kind].get(theirs)
+        if known is None:
+            taken = {label: name for name, label in {**self.alive[kind], **seen}.items()}
+            if theirs in self.dead[kind] or taken.get(ours) in {*self.alive[kind], *seen}:
+                return theirs, f"{ours}, known as {taken.get(ours, theirs)}"
+            known = ours
+        if known != ours:
+            return f"{theirs} (the engine's {known})", ours
+        seen[theirs] = ours
+        return None
+
+    def compare_frames(self, index: int, recorded: Json, simulated: Json) -> Difference | None:
+        theirs = expand_frames(recorded)
+        ours = expand_frames(simulated)
+        partner = dict(self.alive["f"])
+        for label in theirs:
+            if not label[1:].isdigit():
+                partner[label] = label
+        for label, frame in theirs.items():
+            if label not in partner:
+                return f"frames.{label}", "mapped", "not mapped"
+            found = ours.get(partner[label])
+            if found is None:
+                return f"frames.{label}", "a frame", None
+            for field in ("mapcount", "flags"):
+                if field in frame and frame[field] != observable(frame, found, field):
+                    return f"frames.{label}.{field}", frame[field], found.get(field)
+        missing = {label for label in partner if label not in theirs} - {
+            label for label in partner if f"steps[{index}].state.frames.{label}" in self.unstable
+        }
+        if missing:
+            return "frames", sorted(theirs), sorted(missing)
+        return None
+
+
+def observable(recorded: Json, found: Json, field: str) -> object:
+    """The engine's field as /proc shows it: a compound tail's exclusive bit cannot be seen."""
+    value = found.get(field)
+    if field == "flags" and recorded.get("exclusive_observable") is False:
+        shown = [flag for flag in value or [] if flag != "exclusive"]
+        return sorted(shown + (["exclusive"] if "exclusive" in recorded["flags"] else []))
+    return value
+
+
+def compare_outcome(recorded: Json, outcome: Outcome) -> Difference | None:
+    ours = outcome_json(outcome)
+    for field in ("value", "error", "values", "faults", "at_page"):
+        if field in recorded and recorded[field] != ours.get(field):
+            return f"outcome.{field}", recorded[field], ours.get(field)
+    return None
+
+
+def expand(pages: list[Json]) -> list[Json]:
+    """Runs of equal neighbours written out (`trace-format.md`)."""
+    out: list[Json] = []
+    for entry in pages:
+        if "pages" not in entry:
+            out.append(entry)
+            continue
+        first, last = map(int, entry["pages"].split(":"))
+        for page in range(first, last):
+            one = {k: v for k, v in entry.items() if k != "pages"}
+            one["page"] = page
+            for field, _ in LABELS:
+                if isinstance(one.get(field), str):
+                    one[field] = label_at(one[field], page - first)
+            out.append(one)
+    return out
+
+
+def label_at(label: str, offset: int) -> str:
+    """`f1:f512` is one consecutive label for each page; a single label is shared by all."""
+    if ":" not in label:
+        return label
+    start = label.split(":")[0]
+    return f"{start[0]}{int(start[1:]) + offset}"
+
+
+def expand_frames(frames: Json) -> Json:
+    out: Json = {}
+    for key, frame in frames.items():
+        if ":" not in key:
+            out[key] = frame
+            continue
+        first, last = key.split(":")
+        for number in range(int(first[1:]), int(last[1:]) + 1):
+            out[f"{first[0]}{number}"] = frame
+    return out

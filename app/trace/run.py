@@ -1,0 +1,221 @@
+"""A played scenario: every state kept, every step a look-up."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from app import policies
+from app.engine import ENGINE_VERSION, Machine, boot, step
+from app.engine.draft import Event, Violation
+from app.engine.operations import HandleWrite
+from app.engine.outcome import NotModelled, Outcome
+from app.engine.policy import Policy
+from app.engine.safety import Audit
+from app.engine.state import Present, Zero
+from app.scenario import Scenario, ScenarioError, ScenarioErrors
+
+from .expect import Finding, evaluate
+from .explain import event_json, violation_json
+from .state import state
+
+Json = dict[str, Any]
+
+KINDS = ("isolation", "coherence", "spurious-copy", "use-after-free", "invariant")
+"""The words for violations, in the order in which pages list them."""
+
+
+class Played(Struct, frozen=True):
+    """One step as it was played. Number 0 is the machine before the first step."""
+
+    after: Machine
+    outcome: Outcome
+    events: tuple[Event, ...]
+    violations: tuple[Violation, ...]
+    expectations: tuple[Finding, ...]
+    checksum: bytes
+
+
+class Run:
+    """A scenario under a policy. `steps[n]` is step n; stepping back is looking at n - 1."""
+
+    def __init__(self, scenario: Scenario, policy: Policy, steps: tuple[Played, ...]) -> None:
+        self.scenario = scenario
+        self.policy = policy
+        self.steps = steps
+        self.verdicts: dict[str, int | None] = {kind: None for kind in KINDS}
+        for number, played in enumerate(steps):
+            for violation in played.violations:
+                if self.verdicts[violation.kind] is None:
+                    self.verdicts[violation.kind] = number
+
+    def __len__(self) -> int:
+        """Steps, without step 0."""
+        return len(self.steps) - 1
+
+    @property
+    def met(self) -> bool:
+        """Were all expectations met?"""
+        return all(f.met for played in self.steps for f in played.expectations)
+
+    def step(self, number: int) -> Json:
+        """Step `number` as `trace/1`; for 0 only its state. Raises IndexError beyond the end."""
+        if not 0 <= number < len(self.steps):
+            raise IndexError(number)
+        played = self.steps[number]
+        out: Json = {"state": state(played.after)}
+        if number == 0:
+            out["expectations"] = [finding.json() for finding in played.expectations]
+            return out
+        source = self.scenario.steps[number - 1]
+        before = self.steps[number - 1].after
+        return {
+            "index": number - 1,
+            "line": source.line,
+            "text": source.text,
+            "outcome": outcome_json(played.outcome),
+            **out,
+            "events": [
+                event_json(event, source.op.actor, before, played.after) for event in played.events
+            ],
+            "violations": [violation_json(v, played.after, before) for v in played.violations],
+            "expectations": [finding.json() for finding in played.expectations],
+            "notes": [note.text for note in source.notes],
+        }
+
+    def document(self) -> Json:
+        """The whole run as one `trace/1` document of kind "simulation"."""
+        scenario = self.scenario
+        config = scenario.config
+        return {
+            "schema": "trace/1",
+            "source": {
+                "kind": "simulation",
+                "policy": self.policy.name,
+                "engine": ENGINE_VERSION,
+                "huge": config.huge,
+                "swap": None if config.swap == "none" else config.swap,
+                "cpus": config.cpus,
+            },
+            "scenario": {
+                "name": scenario.title or "scenario",
+                "title": scenario.title,
+                "group": scenario.group,
+                "text": scenario.text,
+            },
+            "steps": [self.step(number) for number in range(1, len(self.steps))],
+        }
+
+    def outcome_codes(self) -> list[str]:
+        """One short word for each step's outcome, as the store keeps it."""
+        return [outcome_code(played.outcome) for played in self.steps[1:]]
+
+    def checksums(self) -> list[bytes]:
+        """Eight bytes for each state, 0 to N; each depends on all before it."""
+        return [played.checksum for played in self.steps]
+
+
+def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
+    """Play every step of a scenario and keep every state.
+
+    Raises app.policies.UnknownPolicy, and app.scenario.ScenarioErrors for a step that the engine
+    does not model.
+    """
+    policy = policies.get(policy_name)
+    machine = boot(scenario.config, scenario.first)
+    audit = Audit(policy)
+    checksum = bytes(8)
+    first = Played(machine, Outcome(), (), (), (), checksum)
+    broken: list[Violation] = []
+    first = msgspec.structs.replace(
+        first, expectations=evaluate(scenario.before, machine, first.outcome, broken, policy)
+    )
+    steps = [first]
+    for source in scenario.steps:
+        try:
+            done = step(machine, source.op, policy, explain=explain)
+        except NotModelled as missing:
+            raise not_modelled(source.line, source.text, missing.what) from missing
+        machine = done.after
+        device = type(source.op) is HandleWrite
+        violations = (*done.violations, *audit.after(machine, done.touched, device=device))
+        broken += violations
+        checksum = chain(checksum, machine, done.outcome, done.touched)
+        found = evaluate(source.expects, machine, done.outcome, broken, policy)
+        steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
+    return Run(scenario, policy, tuple(steps))
+
+
+def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:
+    return ScenarioErrors(
+        (
+            ScenarioError(
+                line=line,
+                column=1,
+                token=text.split("\n")[0],
+                message=f"{what}: not modelled yet.",
+                hint="The language has this step; the engine will refuse it until it can play it.",
+            ),
+        )
+    )
+
+
+def outcome_json(outcome: Outcome) -> Json:
+    """`outcome` of `trace/1`; optional fields are left out where they say nothing."""
+    out: Json = {"value": outcome.value, "error": outcome.error}
+    if outcome.faults is not None:
+        out["faults"] = outcome.faults
+    if outcome.values is not None:
+        out["values"] = list(outcome.values)
+    if outcome.at_page is not None:
+        out["at_page"] = outcome.at_page
+    out["copies"] = outcome.copies
+    if outcome.reason:
+        out["reason"] = outcome.reason
+    return out
+
+
+def outcome_code(outcome: Outcome) -> str:
+    """An outcome in a word: error, values, faults and copies, such as `v7 f1 c1`."""
+    parts = []
+    if outcome.error:
+        parts.append(outcome.error)
+    if outcome.value is not None:
+        parts.append(f"v{outcome.value}")
+    if outcome.values is not None:
+        parts.append("v" + ",".join(map(str, outcome.values)))
+    if outcome.faults:
+        parts.append(f"f{outcome.faults}")
+    if outcome.copies:
+        parts.append(f"c{outcome.copies}")
+    return " ".join(parts)
+
+
+def chain(before: bytes, machine: Machine, outcome: Outcome, touched: frozenset[int]) -> bytes:
+    """The next checksum: of the one before, the outcome, and every frame and PTE that changed.
+
+    Written in what a reader can see, not in how the engine keeps it, so that another engine with
+    the same behaviour makes the same sums.
+    """
+    out: list[object] = [before, outcome_code(outcome), machine.copies, len(machine.slots)]
+    for subject in sorted(touched):
+        if subject < 0:
+            slot = machine.slots.get(~subject)
+            out.append((subject, None if slot is None else (slot.count, slot.cache)))
+            continue
+        folio = machine.folios.get(subject)
+        if folio is None:
+            out.append((subject, None))
+            continue
+        entries = []
+        for mm, vpn in folio.maps:
+            pte = machine.tables[mm][vpn]
+            kind = (pte.write, pte.dirty) if type(pte) is Present else type(pte) is Zero
+            entries.append((mm, vpn, kind))
+        out.append(
+            (subject, folio.refcount, folio.exclusive, folio.slot, folio.data.value, entries)
+        )
+    return blake2b(msgspec.msgpack.encode(out), digest_size=8).digest()
