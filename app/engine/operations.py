@@ -174,8 +174,11 @@ class Cpu(Operation, frozen=True):
 
 
 class UffdWp(Operation, frozen=True):
+    """userfaultfd write protection; `sigbus` is UFFD_FEATURE_SIGBUS instead of the async mode."""
+
     place: Place
     on: bool
+    sigbus: bool = False
 
 
 class ClearRefs(Operation, frozen=True):

@@ -166,6 +166,8 @@ def munlock(m: Draft, op: ops.Munlock) -> Outcome:
 def hold(m: Draft, op: ops.Pin | ops.Get | ops.Splice) -> Outcome:
     """pin, get and splice: references that a handle keeps."""
     mm, area, pages = entered(m, op.actor, op.place)
+    if op.handle in m.handles:
+        raise Failed("EBUSY", f"{op.handle} still holds what it took before")
     if type(op) is ops.Pin:
         kind, write, longterm, fast = "pin", op.write, op.longterm, op.fast
     elif type(op) is ops.Get:

@@ -1,0 +1,25 @@
+"""The scenario language: text to operations, and back to canonical text."""
+
+from .errors import ScenarioError, ScenarioErrors
+from .expectations import Expectation, Note
+from .format import format_scenario
+from .library import Shipped, library
+from .scenario import Scenario, ScenarioStep, parse
+from .text import MAX_BYTES, MAX_FRAMES, MAX_PROCESSES, MAX_STEPS
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_FRAMES",
+    "MAX_PROCESSES",
+    "MAX_STEPS",
+    "Expectation",
+    "Note",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioErrors",
+    "ScenarioStep",
+    "Shipped",
+    "format_scenario",
+    "library",
+    "parse",
+]

@@ -1,0 +1,210 @@
+"""A text becomes a scenario, or all its errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from app.engine import operations as ops
+from app.engine.state import Config
+
+from .compile import Compiler
+from .errors import ScenarioError, ScenarioErrors
+from .expectations import Expectation, Note
+from .names import Node, Wrong
+from .parser import BadLine, parse_line
+from .text import MAX_STEPS, Head, Line, lines_of, split_head
+
+PROCESS = re.compile(r"\b[A-Z][A-Za-z0-9_]*\b")
+SPACES = re.compile(r"\s+")
+
+
+class ScenarioStep(Struct, frozen=True):
+    """One step, with the expectations and notes that stand behind it."""
+
+    line: int
+    text: str
+    op: ops.Operation
+    expects: tuple[Expectation, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+class Scenario(Struct, frozen=True):
+    """A whole text. `first` is the process that exists from the start."""
+
+    text: str
+    title: str
+    group: str
+    tags: tuple[str, ...]
+    summary: str
+    policy: str | None
+    config: Config
+    first: str
+    steps: tuple[ScenarioStep, ...]
+    before: tuple[Expectation, ...] = ()
+    notes_before: tuple[Note, ...] = ()
+
+
+def parse(text: str, check_policy: Callable[[str], str | None] | None = None) -> Scenario:
+    """Compile a text. Raises ScenarioErrors with every error at once; nothing is half-made.
+
+    `check_policy` says what is wrong with a policy's name, or None.
+    """
+    errors: list[ScenarioError] = []
+    head, body = split_head(lines_of(text, errors), errors)
+    if head.policy is not None and check_policy is not None:
+        problem = check_policy(head.policy)
+        if problem:
+            errors.append(ScenarioError(1, 1, head.policy, problem))
+    reader = Reader(head, body, errors)
+    reader.read()
+    if not reader.steps and not errors:
+        errors.append(
+            ScenarioError(1, 1, "", "There is no step.", "Begin with: A mmap buf 1")
+        )
+    if errors:
+        raise ScenarioErrors(tuple(errors))
+    return Scenario(
+        text, head.title, head.group, head.tags, head.summary, head.policy, head.config,
+        reader.first, tuple(reader.steps), tuple(reader.before), tuple(reader.notes_before),
+    )  # fmt: skip
+
+
+def first_process(body: list[Line]) -> str:
+    for line in body:
+        if not line.text.startswith("note"):
+            found = PROCESS.search(line.text)
+            if found:
+                return found.group()
+    return "A"
+
+
+class Reader:
+    """The body, line by line. A `par` block is one step."""
+
+    def __init__(self, head: Head, body: list[Line], errors: list[ScenarioError]) -> None:
+        self.body = body
+        self.errors = errors
+        self.first = first_process(body)
+        self.compiler = Compiler(self.first, head.config)
+        self.steps: list[ScenarioStep] = []
+        self.before: list[Expectation] = []
+        self.notes_before: list[Note] = []
+        self.at = 0
+
+    def read(self) -> None:
+        while self.at < len(self.body):
+            line = self.body[self.at]
+            self.at += 1
+            if line.text == "par":
+                self.read_par(line)
+            elif line.text == "note" or line.text.startswith(("note ", "note\t")):
+                self.attach_note(Note(line.number, line.text[4:].strip()))
+            else:
+                self.read_line(line)
+            if len(self.steps) > MAX_STEPS:
+                self.errors.append(
+                    ScenarioError(
+                        line.number, 1, "", f"More than {MAX_STEPS} steps.",
+                        f"The limit is {MAX_STEPS} steps.",
+                    )
+                )  # fmt: skip
+                return
+
+    def tree(self, line: Line) -> Node | None:
+        tree = parse_line(line.text)
+        if isinstance(tree, BadLine):
+            self.errors.append(tree.at(line.number, line.indent))
+            return None
+        return tree
+
+    def read_line(self, line: Line) -> None:
+        tree = self.tree(line)
+        if tree is None:
+            return
+        text = spelled(line.text)
+        try:
+            if tree.data.startswith("expect_"):
+                self.attach(self.compiler.expectation(tree, line.number, text))
+            else:
+                operation = self.compiler.operation(tree, line.number)
+                self.steps.append(ScenarioStep(line.number, text, operation))
+        except Wrong as wrong:
+            self.errors.append(wrong.at(line.number, line.indent))
+
+    def attach(self, expectation: Expectation) -> None:
+        if self.steps:
+            last = self.steps[-1]
+            self.steps[-1] = replace(last, expects=(*last.expects, expectation))
+        else:
+            self.before.append(expectation)
+
+    def attach_note(self, note: Note) -> None:
+        if self.steps:
+            last = self.steps[-1]
+            self.steps[-1] = replace(last, notes=(*last.notes, note))
+        else:
+            self.notes_before.append(note)
+
+    def read_par(self, opening: Line) -> None:
+        inner: list[Line] = []
+        while self.at < len(self.body) and self.body[self.at].indent > opening.indent:
+            inner.append(self.body[self.at])
+            self.at += 1
+        order: Line | None = None
+        if self.at < len(self.body) and self.body[self.at].text.startswith("order:"):
+            order = self.body[self.at]
+            self.at += 1
+        if not inner:
+            self.errors.append(
+                ScenarioError(opening.number, opening.indent + 1, "par", "This par block is empty.",
+                              "Indent the lines that run at once, one for each actor.")
+            )  # fmt: skip
+            return
+        lines: list[ops.Operation] = []
+        for line in inner:
+            tree = self.tree(line)
+            if tree is None:
+                continue
+            try:
+                if tree.data.startswith("expect_"):
+                    raise Wrong("expect", "Only steps may stand in a par block.", "Put it behind the block.")
+                lines.append(self.compiler.operation(tree, line.number))
+            except Wrong as wrong:
+                self.errors.append(wrong.at(line.number, line.indent))
+        if len(lines) != len(inner):
+            return
+        schedule = self.schedule(order, lines) if order is not None else ()
+        words = ["par", *("  " + spelled(line.text) for line in inner)]
+        if order is not None:
+            words.append(spelled(order.text))
+        self.steps.append(
+            ScenarioStep(opening.number, "\n".join(words), ops.Par("kernel", tuple(lines), schedule))
+        )
+
+    def schedule(self, order: Line, lines: list[ops.Operation]) -> tuple[int, ...]:
+        """Line numbers of the block, from 1; an actor's name stands for its line."""
+        out: list[int] = []
+        actors = [line.actor for line in lines]
+        for found in re.finditer(r"\S+", order.text[6:]):
+            word = found.group()
+            if word.isdigit() and 1 <= int(word) <= len(lines):
+                out.append(int(word))
+            elif actors.count(word) == 1:
+                out.append(actors.index(word) + 1)
+            else:
+                column = order.indent + 6 + found.start() + 1
+                hint = f"1 to {len(lines)}, or the name of an actor that has one line: {', '.join(dict.fromkeys(actors))}."
+                self.errors.append(
+                    ScenarioError(order.number, column, word, f"“{word}” is no line of the block.", hint)
+                )
+        return tuple(out)
+
+
+def spelled(text: str) -> str:
+    """One space between words, none inside a place."""
+    text = SPACES.sub(" ", text)
+    return re.sub(r" ?([\[:]) ?(?=[0-9\w])|(?<=\d) (?=[\]:])", lambda m: m[1] or "", text) if "[" in text else text

@@ -1,0 +1,180 @@
+"""Were a step's expectations met? Each is looked up in the state; none changes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from app.engine.draft import Violation, vma_of
+from app.engine.outcome import Outcome
+from app.engine.policy import Policy
+from app.engine.safety import coherent
+from app.engine.state import Machine, Present, Pte, Swapped, Zero
+from app.scenario import Expectation
+from app.scenario.expectations import (
+    ExpectCoherent,
+    ExpectCopies,
+    ExpectCount,
+    ExpectError,
+    ExpectMemory,
+    ExpectPage,
+    ExpectSame,
+    ExpectValue,
+    ExpectViolation,
+)
+
+from .state import frame_label, slot_label, slot_value
+
+Json = dict[str, Any]
+
+
+class Finding(Struct, frozen=True):
+    """An expectation, whether it was met, and what was found."""
+
+    line: int
+    text: str
+    met: bool
+    found: str
+
+    def json(self) -> Json:
+        return {"line": self.line, "text": self.text, "met": self.met, "found": self.found}
+
+
+def evaluate(
+    expectations: tuple[Expectation, ...],
+    machine: Machine,
+    outcome: Outcome,
+    broken: list[Violation],
+    policy: Policy,
+) -> tuple[Finding, ...]:
+    """Every expectation behind one step. `broken` are the violations up to and with it."""
+    return tuple(
+        Finding(e.line, e.text, *judge(e, machine, outcome, broken, policy)) for e in expectations
+    )
+
+
+def judge(
+    e: Expectation, machine: Machine, outcome: Outcome, broken: list[Violation], policy: Policy
+) -> tuple[bool, str]:
+    if isinstance(e, ExpectValue):
+        seen = outcome.values or (outcome.value,)
+        return seen[-1] == e.value, f"value {seen[-1]}"
+    if isinstance(e, ExpectError):
+        return outcome.error == e.error, outcome.error or "no error"
+    if isinstance(e, ExpectCopies):
+        return machine.copies == e.copies, f"{machine.copies} copies"
+    if isinstance(e, ExpectViolation):
+        kinds = list(dict.fromkeys(v.kind for v in broken))
+        met = not kinds if e.kind is None else e.kind in kinds
+        return met, ", ".join(kinds) or "no violation"
+    if isinstance(e, ExpectCoherent):
+        if e.handle not in machine.handles:
+            return e.negated, "the handle holds nothing"
+        yes = coherent(machine, e.handle)
+        return yes != e.negated, "coherent" if yes else "not coherent"
+    return judge_pages(e, machine, policy)
+
+
+def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool, str]:
+    """Expectations about pages: every page of the place must agree; the first that does not tells."""
+    assert isinstance(e, ExpectMemory | ExpectPage | ExpectCount | ExpectSame)
+    found = ""
+    for offset in range(e.place.hi - e.place.lo):
+        page = Page(machine, policy, e.process, e.place.area, e.place.lo + offset)
+        if isinstance(e, ExpectSame):
+            other = Page(machine, policy, e.other, e.other_place.area, e.other_place.lo + offset)
+            same = page.identity is not None and page.identity == other.identity
+            met, found = same != e.negated, f"{page} and {other}"
+        elif isinstance(e, ExpectMemory):
+            met, found = page.value == e.value, str(page.value)
+        elif isinstance(e, ExpectCount):
+            count = page.count(e.word)
+            met, found = count == e.count, f"{e.word} {count}"
+        else:
+            met, found = page.has(e.word) != e.negated, page.words()
+        if not met:
+            return False, found
+    return True, found
+
+
+class Page:
+    """One page of a process, looked at without a fault."""
+
+    def __init__(
+        self, machine: Machine, policy: Policy, process: str, area_name: str, index: int
+    ) -> None:
+        self.machine = machine
+        self.policy = policy
+        mm = machine.processes[process].mm if process in machine.processes else -1
+        area = machine.mms[mm].areas.get(area_name) if mm in machine.mms else None
+        self.vma = vma_of(area, area.start + index) if area is not None else None
+        self.pte: Pte | None = machine.tables[mm].get(area.start + index) if area else None
+
+    def __str__(self) -> str:
+        return str(self.identity or "none")
+
+    @property
+    def identity(self) -> str | None:
+        if type(self.pte) is Present:
+            return frame_label(self.pte.pfn)
+        if type(self.pte) is Swapped:
+            return slot_label(self.pte.slot)
+        return "zero" if type(self.pte) is Zero else None
+
+    @property
+    def value(self) -> int | None:
+        if type(self.pte) is Present:
+            return self.machine.folios[self.pte.pfn].data.value
+        if type(self.pte) is Swapped:
+            return slot_value(self.machine, self.pte.slot)
+        return 0 if self.vma is not None else None
+
+    def count(self, word: str) -> int:
+        pte = self.pte
+        if type(pte) is Swapped:
+            slot = self.machine.slots[pte.slot]
+            if word == "slots":
+                return slot.count
+            pfn = slot.cache
+        else:
+            pfn = pte.pfn if type(pte) is Present else -1
+        if pfn < 0:
+            return 0
+        folio = self.machine.folios[pfn]
+        if word == "slots":
+            return self.machine.slots[folio.slot].count if folio.slot >= 0 else 0
+        return {"refs": folio.refcount, "maps": folio.mapcount, "pins": folio.pincount}[word]
+
+    def exclusive(self) -> bool:
+        """The bit of the policy; without one, what the policy's count says."""
+        pte = self.pte
+        if type(pte) is Swapped:
+            return pte.exclusive
+        if type(pte) is not Present:
+            return False
+        folio = self.machine.folios[pte.pfn]
+        if self.policy.bit == "none":
+            return folio.anon and folio.mapcount == 1
+        return pte.exclusive if self.policy.bit == "pte" else folio.exclusive
+
+    def has(self, word: str) -> bool:
+        pte = self.pte
+        present = type(pte) is Present
+        answers = {
+            "present": present or type(pte) is Zero,
+            "swapped": type(pte) is Swapped,
+            "none": pte is None,
+            "zero": type(pte) is Zero,
+            "exclusive": self.exclusive(),
+            "shared": present and not self.exclusive(),
+            "writable": type(pte) is Present and pte.write,
+            "readonly": (type(pte) is Present and not pte.write) or type(pte) is Zero,
+            "huge": False,
+            "pinned": self.count("pins") > 0,
+        }
+        return answers[word]
+
+    def words(self) -> str:
+        shown = ("present", "swapped", "none", "zero", "exclusive", "shared", "writable", "readonly", "pinned")
+        return " ".join(word for word in shown if self.has(word))
