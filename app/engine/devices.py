@@ -1,4 +1,4 @@
-"""The steps of a handle: what the device, pipe or debugger behind it does with the page it holds."""
+"""The steps of a handle: what the device or pipe behind it does with the pages it holds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(m: Draft, op: ops.HandleRead) -> Outcome:
 
 
 def write(m: Draft, op: ops.HandleWrite) -> Outcome:
-    """The device stores; no page table is asked. The owner owns the bytes while they are coherent."""
+    """The device stores; no page table is asked. Coherent bytes are the owner's own."""
     handle = handle_of(m, op.actor)
     vpn, pfn = handle.pages[op.page]
     version = Version(op.value, handle.owner, m.clock)

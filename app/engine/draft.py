@@ -76,9 +76,27 @@ class Draft:
     """See the module. `mm`, `cpu` and `actor` are those of the operation's process."""
 
     __slots__ = (
-        "config", "policy", "processes", "mms", "tables", "ghosts", "folios", "slots", "handles",
-        "inodes", "lru", "next_pfn", "next_slot", "next_mm", "next_inode", "clock", "copies",
-        "events", "violations", "touched", "cpu",
+        "clock",
+        "config",
+        "copies",
+        "cpu",
+        "events",
+        "folios",
+        "ghosts",
+        "handles",
+        "inodes",
+        "lru",
+        "mms",
+        "next_inode",
+        "next_mm",
+        "next_pfn",
+        "next_slot",
+        "policy",
+        "processes",
+        "slots",
+        "tables",
+        "touched",
+        "violations",
     )  # fmt: skip
 
     def __init__(self, machine: Machine, policy: Policy, *, explain: bool) -> None:
@@ -152,9 +170,7 @@ class Draft:
         """Linux anon_vma_prepare(): from the first anonymous page on, fork copies this VMA."""
         for name, area in self.mms[mm].areas.items():
             if area.start <= vpn < area.start + area.pages:
-                vmas = tuple(
-                    replace(v, anon_vma=True) if v.lo == vma.lo else v for v in area.vmas
-                )
+                vmas = tuple(replace(v, anon_vma=True) if v.lo == vma.lo else v for v in area.vmas)
                 self.set_area(mm, name, replace(area, vmas=vmas))
                 return
 
@@ -224,9 +240,11 @@ class Draft:
         Linux folio_remove_rmap_pte() and free_folio_and_swap_cache().
         """
         folio = self.folios[pfn]
+        if folio.mlocked and vma is not None and vma.locked:
+            self.add_to_batch(pfn, "munlock")
+            folio = self.folios[pfn]
         maps = without(folio.maps, (mm, vpn))
-        mlocked = folio.mlocked and not (vma is not None and vma.locked)
-        folio = replace(folio, maps=maps, mlocked=mlocked)
+        folio = replace(folio, maps=maps)
         if folio.slot >= 0 and not maps and self.slots[folio.slot].count == 0:
             self.slots = self.slots.delete(folio.slot)
             folio = replace(folio, slot=-1, dirty=True)
@@ -242,28 +260,44 @@ class Draft:
         self.lru = tuple(lru)
         self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
         for entry in batch:
-            if entry >= 0:
+            if isinstance(entry, int):
                 self.put(entry, replace(self.folios[entry], batch=-1))
             else:
-                self.drain_lazyfree(cpu, ~entry)
+                self.leave_batch(cpu, *entry)
 
-    def drain_lazyfree(self, cpu: int, pfn: int) -> None:
-        """Linux lru_lazyfree(): the folio loses PG_swapbacked when its batch is drained."""
+    def leave_batch(self, cpu: int, pfn: int, name: str) -> None:
+        """Linux lru_lazyfree() and __munlock_folio(): put off until the batch is drained."""
         folio = self.folios[pfn]
-        folio = replace(folio, batches=without(folio.batches, (cpu, "lazyfree")))
-        if folio.slot < 0 and folio.anon:
+        folio = replace(folio, batches=without(folio.batches, (cpu, name)))
+        if name == "munlock":
+            folio = replace(folio, mlocked=any(self.locked(mm, vpn) for mm, vpn in folio.maps))
+        elif folio.slot < 0 and folio.anon:
             folio = replace(folio, swapbacked=False, referenced=False, active=False)
         self.put(pfn, folio)
 
+    def locked(self, mm: int, vpn: int) -> bool:
+        vma = self.vma(mm, vpn)
+        return vma is not None and vma.locked
+
     def add_to_batch(self, pfn: int, name: str) -> None:
-        """Linux folio_batch_add_and_move() of a folio on the LRU: the batch holds a reference."""
+        """Linux folio_batch_add() of a folio on the LRU: the batch holds a reference."""
         folio = self.folios[pfn]
         if (self.cpu, name) in folio.batches:
             return
         lru = list(self.lru)
-        lru[self.cpu] = (*lru[self.cpu], ~pfn)
+        lru[self.cpu] = (*lru[self.cpu], (pfn, name))
         self.lru = tuple(lru)
         self.set_folio(pfn, replace(folio, batches=(*folio.batches, (self.cpu, name))))
+
+    def putback_lru(self, pfn: int, cpu: int) -> None:
+        """Linux folio_putback_lru(): an isolated folio that was kept goes through lru_add again."""
+        folio = self.folios[pfn]
+        if not self.policy.batches or folio.batch >= 0:
+            return
+        lru = list(self.lru)
+        lru[cpu] = (*lru[cpu], pfn)
+        self.lru = tuple(lru)
+        self.set_folio(pfn, replace(folio, batch=cpu))
 
     # -- swap ---------------------------------------------------------------------------------
 

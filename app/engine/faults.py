@@ -21,9 +21,9 @@ def describe(pte: Pte | None) -> str:
         return "none"
     if type(pte) is Zero:
         return "zero page, read-only"
-    if type(pte) is Swapped:
-        return "swap entry"
-    return "present, writable" if pte.write else "present, read-only"
+    if type(pte) is Present:
+        return "present, writable" if pte.write else "present, read-only"
+    return "swap entry"
 
 
 def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
@@ -34,7 +34,9 @@ def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
     pte = m.tables[mm].get(vpn)
     m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
     if pte is None:
-        return do_pte_missing(m, mm, vpn, vma, write=True)
+        fresh = do_pte_missing(m, mm, vpn, vma, write=True)
+        assert type(fresh) is Present
+        return fresh
     if type(pte) is Swapped:
         present = do_swap_page(m, mm, vpn, vma, pte, write=True)
         if present.write or (not vma.writable and owned_after_swapin(m, present)):
@@ -61,7 +63,7 @@ def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
     return pte
 
 
-def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present | Pte:
+def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
     if vma.shared:
         return shmem_fault(m, mm, vpn, vma, write=write)
     if vma.file:
@@ -111,9 +113,7 @@ def do_wp_page(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte, *, unshare: bool
     return wp_page_copy(m, mm, vpn, vma, pte, unshare=unshare)
 
 
-def wp_page_reuse(
-    m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool
-) -> Present:
+def wp_page_reuse(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool) -> Present:
     """Linux wp_page_reuse(): the page is this mm's own and stays."""
     pte = set_exclusive(m, pte)
     if not unshare:
@@ -209,8 +209,6 @@ def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pres
     pfn = m.alloc_anon(mm, vpn, vma, m.folios[source].data)
     m.copies += 1
     m.say(reasons.FILE_COW, mm, vpn, source, to=pfn)
-    pte = Present(
-        pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte"
-    )
+    pte = Present(pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte")
     m.set_pte(mm, vpn, pte)
     return pte

@@ -132,9 +132,7 @@ def copy_present_pte(
     clear = policy.fork_clears
     m.set_folio(
         pte.pfn,
-        replace(
-            folio, maps=(*folio.maps, (new, vpn)), exclusive=folio.exclusive and not clear
-        ),
+        replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=folio.exclusive and not clear),
     )
     write = pte.write and not policy.fork_protects
     exclusive = pte.exclusive and not clear
@@ -203,5 +201,6 @@ def vfork(m: Draft, parent: str, child: str) -> None:
     task = m.processes[parent]
     mm = m.mms[task.mm]
     m.mms = m.mms.set(task.mm, replace(mm, users=mm.users + 1))
-    m.processes = m.processes.set(child, Process(task.mm, len(m.processes), task.cpu, parent, vfork=True))
-
+    m.processes = m.processes.set(
+        child, Process(task.mm, len(m.processes), task.cpu, parent, vfork=True)
+    )

@@ -136,7 +136,7 @@ def grab(
     m: Draft, mm: int, vpn: int, pte: Present | Zero, name: str, *, pin: bool, write: bool
 ) -> int:
     """Linux try_grab_folio(): itemise one reference for handle `name`; returns the pfn."""
-    if type(pte) is Zero:
+    if not isinstance(pte, Present):
         m.say(reasons.PINNED_ZERO, mm, vpn, -1, name)
         return ZERO_PFN
     folio = m.folios[pte.pfn]

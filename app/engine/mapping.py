@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from msgspec.structs import replace
@@ -84,8 +85,6 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     """Linux zap_pte_range(): the entries go, with their references."""
     table = m.tables[mm]
     present = [vpn for vpn in pages if vpn in table]
-    if present and m.policy.zap_drains:
-        m.lru_add_drain(m.cpu)
     for vpn in present:
         pte = table[vpn]
         m.clear_pte(mm, vpn)
@@ -98,6 +97,8 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
         elif type(pte) is Swapped:
             m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
             m.put_swap(pte.slot)
+    if present and m.policy.zap_drains:
+        m.lru_add_drain(m.cpu)
     for vpn in pages:
         m.forget(mm, vpn)
 
@@ -135,9 +136,7 @@ def split_vmas(area: Area, pages: range) -> Area:
         if len(cuts) == 2:
             vmas.append(vma)
         else:
-            vmas.extend(
-                replace(vma, lo=a, hi=b) for a, b in zip(cuts, cuts[1:], strict=False)
-            )
+            vmas.extend(replace(vma, lo=a, hi=b) for a, b in pairwise(cuts))
     return replace(area, vmas=tuple(vmas))
 
 
@@ -184,7 +183,9 @@ def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
             change_present_pte(m, mm, vpn, pte, vma_of(m.mms[mm].areas[name], vpn), prot)
 
 
-def change_present_pte(m: Draft, mm: int, vpn: int, pte: Present, vma: Vma | None, prot: str) -> None:
+def change_present_pte(
+    m: Draft, mm: int, vpn: int, pte: Present, vma: Vma | None, prot: str
+) -> None:
     assert vma is not None
     if prot != "rw":
         if pte.write:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 
 class Policy(Struct, frozen=True):
-    """The rules in force. Defaults are those of the first kernels: count mappings, ask nothing else."""
+    """The rules in force. Defaults are the first kernels': count mappings, ask nothing else."""
 
     name: str
 

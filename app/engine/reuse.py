@@ -97,7 +97,7 @@ def wp_can_reuse_anon_folio(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
 
 
 def observed(m: Draft, folio: Folio) -> bool:
-    """Could anybody else still see `folio`? Mappings, swap entries and handles can, counts cannot."""
+    """Could anybody else still see `folio`? Mappings, swap entries, handles; no mere count."""
     if folio.maps or folio.gets or folio.pins:
         return True
     return folio.slot >= 0 and m.slots[folio.slot].count > 0

@@ -23,11 +23,17 @@ class Audit:
         self.policy = policy
         self.broken: dict[Key, Violation] = {}
 
-    def after(self, machine: Machine, touched: Iterable[int], *, device: bool = False) -> list[Violation]:
+    def after(
+        self, machine: Machine, touched: Iterable[int], *, device: bool = False
+    ) -> list[Violation]:
         """The violations that are new in `machine`. `device`: the step was a store by a handle."""
         fresh: list[Violation] = []
         for subject in touched:
-            found = self.frame(machine, subject, device) if subject >= 0 else slot_marks(machine, self.policy, ~subject)
+            found = (
+                self.frame(machine, subject, device)
+                if subject >= 0
+                else slot_marks(machine, self.policy, ~subject)
+            )
             fresh += self.compare(subject, dict(found))
         if machine.handles or any(key[0] == "handles" for key in self.broken):
             fresh += self.compare("handles", dict(handle_links(machine)))
@@ -59,7 +65,13 @@ def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]
         if any(at == pfn for _, at in handle.pages):
             yield (
                 ("K7", name),
-                Violation("use-after-free", "K7", f"{name} holds a frame that was freed", pfn=pfn, handle=name),
+                Violation(
+                    "use-after-free",
+                    "K7",
+                    f"{name} holds a frame that was freed",
+                    pfn=pfn,
+                    handle=name,
+                ),
             )
 
 
@@ -70,7 +82,9 @@ def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Viol
         if type(pte) is not Present or pte.pfn != pfn:
             yield (
                 ("K7", mm, vpn),
-                Violation("invariant", "K7", "a counted mapping has no page-table entry", mm, vpn, pfn),
+                Violation(
+                    "invariant", "K7", "a counted mapping has no page-table entry", mm, vpn, pfn
+                ),
             )
 
 
@@ -88,7 +102,9 @@ def entries_of(machine: Machine, slot: int) -> Iterator[tuple[int, int]]:
                 yield mm, vpn
 
 
-def contents(machine: Machine, pfn: int, folio: Folio, device: bool) -> Iterator[tuple[Key, Violation]]:
+def contents(
+    machine: Machine, pfn: int, folio: Folio, device: bool
+) -> Iterator[tuple[Key, Violation]]:
     """I1, I3: no mm sees what another mm, or another mm's device, stored."""
     data = folio.data
     for mm, vpn in places(machine, folio):
@@ -185,7 +201,9 @@ def coherent(machine: Machine, name: str) -> bool:
     )
 
 
-def exclusivity(machine: Machine, policy: Policy, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
+def exclusivity(
+    machine: Machine, policy: Policy, pfn: int, folio: Folio
+) -> Iterator[tuple[Key, Violation]]:
     """K1, K2, K3, K5, K9: what the bit and a writable PTE promise."""
     writable = [
         (mm, vpn)

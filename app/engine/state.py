@@ -113,7 +113,7 @@ class Area(Struct, frozen=True):
 
 
 class Mm(Struct, frozen=True):
-    """mm_struct: ranges in order of creation. `has_pinned` is MMF_HAS_PINNED: sticky, not inherited."""
+    """mm_struct: ranges, in `order` of creation. MMF_HAS_PINNED is sticky, and not inherited."""
 
     areas: Map[str, Area]
     order: tuple[str, ...] = ()
@@ -242,8 +242,8 @@ class Machine(Struct, frozen=True):
     """Everything an operation may read or change. Two equal machines behave alike for ever.
 
     `ghosts[mm][vpn]` is the ideal machine beside the real one: the version that this mm must see
-    if fork had copied eagerly (`semantics.md` section 4). `lru` holds, per CPU, the pfns in the
-    lru_add batch, in order.
+    if fork had copied eagerly (`semantics.md` section 4). `lru` holds, per CPU, what its
+    batches hold, in order: a pfn for lru_add, (pfn, name) for the others.
     """
 
     config: Config
@@ -255,7 +255,7 @@ class Machine(Struct, frozen=True):
     slots: Map[int, Slot]
     handles: Map[str, Handle]
     inodes: Map[tuple[int, int], int]
-    lru: tuple[tuple[int, ...], ...]
+    lru: tuple[tuple[int | tuple[int, str], ...], ...]
     next_pfn: int = 0
     next_slot: int = 0
     next_mm: int = 1

@@ -9,9 +9,7 @@ from .draft import Draft
 from .state import Folio, Present, Swapped, Vma
 
 
-def do_swap_page(
-    m: Draft, mm: int, vpn: int, vma: Vma, entry: Swapped, *, write: bool
-) -> Present:
+def do_swap_page(m: Draft, mm: int, vpn: int, vma: Vma, entry: Swapped, *, write: bool) -> Present:
     """Linux do_swap_page(): map the page again, and decide whether it is this mm's own.
 
     A write that is not allowed by the PTE left behind goes on to do_wp_page() (the caller's part).
@@ -35,9 +33,11 @@ def do_swap_page(
     else:
         writable = by_counts
     writable = writable and vma.writable and not entry.uffd_wp
-    if policy.swapin != "exclusive":
-        m.say(reasons.SWAPIN_REUSED if writable else reasons.SWAPIN_SHARED, mm, vpn, pfn,
-              *((folio.mapcount, 0) if writable else ("read fault" if not write else "others hold it",)))  # fmt: skip
+    if policy.swapin != "exclusive" and not by_counts:
+        if writable:
+            m.say(reasons.SWAPIN_ALONE, mm, vpn, pfn)
+        else:
+            m.say(reasons.SWAPIN_SHARED, mm, vpn, pfn, "others hold it" if write else "read fault")
     if exclusive and policy.bit == "page":
         m.set_folio(pfn, replace(m.folios[pfn], exclusive=True))
     pte = Present(
@@ -53,7 +53,7 @@ def do_swap_page(
 
 
 def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[int, bool]:
-    """The folio that will be mapped (its mapping counted), and whether it bypassed the swap cache."""
+    """The folio to map (its mapping counted), and whether it bypassed the swap cache."""
     value = m.slots[slot]
     here = (mm, vpn)
     if value.cache >= 0:

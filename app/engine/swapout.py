@@ -27,7 +27,7 @@ def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
         else:
             chosen.append(pfn)
     for pfn in chosen:
-        why = shrink_folio(m, pfn)
+        why = shrink_folio(m, pfn, m.cpu)
         if why:
             skipped.append(why)
     return skipped
@@ -40,7 +40,13 @@ def may_pageout(m: Draft, mm: int, area: Area, vpn: int) -> tuple[str, int]:
         return "no VMA", -1
     pte = m.tables[mm].get(vpn)
     if type(pte) is not Present:
-        what = "no page" if pte is None else "swapped already" if type(pte) is Swapped else "the zero page"
+        what = (
+            "no page"
+            if pte is None
+            else "swapped already"
+            if type(pte) is Swapped
+            else "the zero page"
+        )
         return what, -1
     folio = m.folios[pte.pfn]
     if not folio.lru:
@@ -66,29 +72,33 @@ def reclaim(m: Draft, mm: int, pages: range) -> list[str]:
             why = "locked in memory"
             m.say(reasons.SWAP_SKIPS, mm, vpn, pte.pfn, why)
         else:
-            why = shrink_folio(m, pte.pfn)
+            # The reclaiming thread does not run where the tasks do.
+            why = shrink_folio(m, pte.pfn, m.config.cpus - 1)
         if why:
             skipped.append(why)
     return skipped
 
 
-def shrink_folio(m: Draft, pfn: int) -> str:
-    """Linux shrink_folio_list() of one isolated folio; "" when it left its page tables."""
-    folio = m.folios[pfn]
-    if not folio.anon:
+def shrink_folio(m: Draft, pfn: int, cpu: int) -> str:
+    """Linux reclaim_folio_list() of one folio, on `cpu`; "" when it left its page tables."""
+    if not m.folios[pfn].anon:
         return shrink_page_cache(m, pfn)
-    if folio.slot < 0 and folio.swapbacked:
-        if m.policy.reclaim_refuses_pinned and maybe_pinned(folio):
-            m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
-            return f"may be pinned: refcount {folio.refcount}"
-        if not add_to_swap(m, pfn):
-            return "no free swap slot"
-    elif m.policy.reclaim_refuses_pinned and maybe_pinned(folio):
+    why = unmap_to_swap(m, pfn)
+    remove_mapping(m, pfn)
+    if pfn in m.folios:
+        m.putback_lru(pfn, cpu)
+    return why
+
+
+def unmap_to_swap(m: Draft, pfn: int) -> str:
+    """Linux shrink_folio_list() up to try_to_unmap(); why the folio stays mapped, or ""."""
+    folio = m.folios[pfn]
+    if m.policy.reclaim_refuses_pinned and maybe_pinned(folio):
         m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
         return f"may be pinned: refcount {folio.refcount}"
-    why = try_to_unmap(m, pfn)
-    remove_mapping(m, pfn)
-    return why
+    if folio.slot < 0 and folio.swapbacked and not add_to_swap(m, pfn):
+        return "no free swap slot"
+    return try_to_unmap(m, pfn)
 
 
 def add_to_swap(m: Draft, pfn: int) -> bool:
@@ -126,9 +136,7 @@ def try_to_unmap(m: Draft, pfn: int) -> str:
         m.set_slot(folio.slot, replace(slot, count=slot.count + 1))
         kept = folio.exclusive and not m.policy.swapout_clears
         maps = tuple(at for at in folio.maps if at != (mm, vpn))
-        m.set_folio(
-            pfn, replace(folio, maps=maps, exclusive=kept, dirty=folio.dirty or pte.dirty)
-        )
+        m.set_folio(pfn, replace(folio, maps=maps, exclusive=kept, dirty=folio.dirty or pte.dirty))
         what = "marked exclusive" if remembered else "not marked exclusive"
         m.say(reasons.UNMAPPED, mm, vpn, pfn, what, slot=folio.slot)
     return ""
@@ -156,6 +164,10 @@ def remove_mapping(m: Draft, pfn: int) -> None:
     m.set_slot(folio.slot, replace(slot, data=folio.data))
     if folio.refcount != 1:
         m.say(reasons.STAYS_CACHED, -1, -1, pfn)
+        return
+    if m.config.swap == "file" and folio.dirty:
+        m.set_folio(pfn, replace(folio, dirty=False))
+        m.say(reasons.WRITEBACK, -1, -1, pfn, slot=folio.slot)
         return
     m.say(reasons.SWAPPED, -1, -1, pfn, slot=folio.slot)
     m.set_slot(folio.slot, replace(slot, data=folio.data, cache=-1))

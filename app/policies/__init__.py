@@ -33,7 +33,7 @@ _ENTRIES = {entry.name: entry for entry in CATALOGUE}
 
 
 class UnknownPolicy(ValueError):
-    """A policy, era or rule that does not exist: `token` says which word, `hint` what is near it."""
+    """A policy, era or rule that does not exist: `token` is the word, `hint` what is near it."""
 
     def __init__(self, message: str, token: str, hint: str) -> None:
         super().__init__(f"{message} {hint}".strip())
@@ -84,9 +84,9 @@ def _switch_off(policy: Policy, base: str, switch: str) -> Policy:
             _hint(token, known),
         )
     if not rule.holds(policy):
-        known = ", ".join(r.name for r in rules_of(policy)) or "none"
+        has = ", ".join(r.name for r in rules_of(policy)) or "none"
         raise UnknownPolicy(
-            f"{base} has no rule “{rule.name}” to switch off.", rule.name, f"It has {known}."
+            f"{base} has no rule “{rule.name}” to switch off.", rule.name, f"It has {has}."
         )
     return replace(policy, **rule.fields)
 

@@ -37,9 +37,7 @@ MAPCOUNT = Policy("mapcount", huge_copy=True)
 
 COW_ON_GUP_READ = Policy("cow-on-gup-read", gup_breaks_cow=True)
 
-REFCOUNT_59 = Policy(
-    "refcount", reuse="refcount", ksm_reuse=False, fork_copies_pinned=True
-)
+REFCOUNT_59 = Policy("refcount", reuse="refcount", ksm_reuse=False, fork_copies_pinned=True)
 REFCOUNT_511 = replace(REFCOUNT_59, reclaim_refuses_pinned=True)
 REFCOUNT_518 = replace(
     REFCOUNT_511, discounts=True, swapin="refcount", huge_reuse="refcount", zap_drains=True
@@ -138,7 +136,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "exclusive-pte",
         "One bit in the page table",
         "19 December 2021, 09:27",
-        "The PTE says that this VM owns the page: set by COW, cleared by fork, carried through swap.",
+        "The PTE says that this VM owns the page: set by COW, cleared by fork, kept over swap.",
         (Era("2021", "the first of the two mails", EXCLUSIVE_PTE),),
     ),
     Entry(
@@ -152,7 +150,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "linux",
         "PG_anon_exclusive",
         "Linux 5.19 and later",
-        "The bit in struct page, kept in swap entries, and read-only pins unshare first (6c287605fd56).",
+        "The bit in struct page, kept in swap entries, and R/O pins unshare first (6c287605fd56).",
         (
             Era("5.19", "PG_anon_exclusive, the swap marker, unsharing pins", LINUX_519),
             Era("6.0", "and mprotect() upgrades exclusive pages (64fe24a3e05e)", LINUX_60),
@@ -165,7 +163,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "textbook",
         "Copy unless the count is 1",
         "teaching material",
-        "Share at fork, copy unless the reference count is 1, nothing else: no pins, no LRU batches.",
+        "Share at fork, copy unless the count is 1, nothing else: no pins, no LRU batches.",
         (Era("book", "the rule that teaching material shows", TEXTBOOK),),
     ),
 )

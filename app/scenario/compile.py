@@ -11,11 +11,11 @@ from app.engine import operations as ops
 from app.engine.state import Config
 
 from .expectations import (
+    Expectation,
     ExpectCoherent,
     ExpectCopies,
     ExpectCount,
     ExpectError,
-    Expectation,
     ExpectMemory,
     ExpectPage,
     ExpectSame,
@@ -47,7 +47,9 @@ class Compiler:
             for group in allowed:
                 clash = [w for w in group if w in seen]
                 if token in group and clash:
-                    raise Wrong(token, f"“{token}” contradicts “{clash[0]}”.", f"One of: {' '.join(group)}.")
+                    raise Wrong(
+                        token, f"“{token}” contradicts “{clash[0]}”.", f"One of: {' '.join(group)}."
+                    )
             if token in seen:
                 raise Wrong(token, f"“{token}” stands twice.", "Once is enough.")
             seen.add(str(token))
@@ -60,12 +62,17 @@ class Compiler:
         mm = self.names.mm(process)
         area = self.names.new_range(mm, name)
         pages = number(size)
-        words = self.words(options, (("ro", "none"), ("thp", "hugetlb", "file"), ("shared", "file"), ("none", "populate")))
+        words = self.words(
+            options,
+            (("ro", "none"), ("thp", "hugetlb", "file"), ("shared", "file"), ("none", "populate")),
+        )
         if not pages:
             raise Wrong(size, "A range has at least one page.", "For example: mmap buf 1.")
         self.names.frames += pages
         if pages > MAX_FRAMES or self.names.frames > MAX_FRAMES:
-            raise Wrong(size, f"{self.names.frames} pages in all.", f"The limit is {MAX_FRAMES} frames.")
+            raise Wrong(
+                size, f"{self.names.frames} pages in all.", f"The limit is {MAX_FRAMES} frames."
+            )
         mm.ranges[area] = pages
         prot = "r" if "ro" in words else "none" if "none" in words else "rw"
         flags = {word: word in words for word in ("shared", "file", "thp", "hugetlb", "populate")}
@@ -128,7 +135,9 @@ class Compiler:
 
     def splice(self, c: list[Any]) -> ops.Operation:
         place = self.names.place(c[0], c[1])
-        return ops.Splice(str(c[0]), place, self.names.new_handle(c[2], place.hi - place.lo, write=False))
+        return ops.Splice(
+            str(c[0]), place, self.names.new_handle(c[2], place.hi - place.lo, write=False)
+        )
 
     def ptrace_write(self, c: list[Any]) -> ops.Operation:
         self.names.mm(c[0])
@@ -145,11 +154,17 @@ class Compiler:
         self.names.mm(c[0])
         cpu = number(c[1])
         if cpu >= self.config.cpus:
-            raise Wrong(c[1], f"There is no CPU {cpu}.", f"This scenario has {self.config.cpus}, from 0; “cpus:” in the header changes that.")
+            raise Wrong(
+                c[1],
+                f"There is no CPU {cpu}.",
+                f"There are {self.config.cpus}, from 0; “cpus:” in the header changes that.",
+            )
         return ops.Cpu(str(c[0]), cpu)
 
     def uffd_wp(self, c: list[Any]) -> ops.Operation:
-        return ops.UffdWp(str(c[0]), self.names.place(c[0], c[1]), first_token(c[2]) == "on", len(c) > 3)
+        return ops.UffdWp(
+            str(c[0]), self.names.place(c[0], c[1]), first_token(c[2]) == "on", len(c) > 3
+        )
 
     def clear_refs(self, c: list[Any]) -> ops.Operation:
         self.names.mm(c[0])
@@ -164,7 +179,9 @@ class Compiler:
         token = first_token(node)
         page = number(token)
         if page >= held.pages:
-            raise Wrong(token, f"Page {page} is outside {name}.", f"{name} holds {held.pages}, from 0.")
+            raise Wrong(
+                token, f"Page {page} is outside {name}.", f"{name} holds {held.pages}, from 0."
+            )
         return page
 
     def handle_read(self, c: list[Any]) -> ops.Operation:
@@ -173,7 +190,11 @@ class Compiler:
     def handle_write(self, c: list[Any]) -> ops.Operation:
         page = self.index(c[0], c[1] if len(c) > 2 else None)
         if not self.names.handle(c[0]).write:
-            raise Wrong(c[0], f"{c[0]} is a read-only handle.", "Only “pin … rw” and “get … rw” may be written through.")
+            raise Wrong(
+                c[0],
+                f"{c[0]} is a read-only handle.",
+                "Only “pin … rw” and “get … rw” may be written through.",
+            )
         return ops.HandleWrite(str(c[0]), byte(c[-1]), page)
 
     def handle_release(self, c: list[Any]) -> ops.Operation:
@@ -240,7 +261,9 @@ class Compiler:
             return ExpectCount(line, text, process, place, str(first_token(c[2])), number(c[3]))
         other = self.names.place(c[-2], c[-1])
         if other.hi - other.lo != place.hi - place.lo:
-            raise Wrong(first_token(c[-1]), "The two places differ in size.", f"{place} and {other}.")
+            raise Wrong(
+                first_token(c[-1]), "The two places differ in size.", f"{place} and {other}."
+            )
         return ExpectSame(line, text, process, place, str(c[-2]), other, negated)
 
 

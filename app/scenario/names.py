@@ -55,7 +55,9 @@ class Names:
     def mm(self, token: Token) -> Mm:
         name = str(token)
         if name in self.exited:
-            raise Wrong(token, f"{name} exited on line {self.exited[name]}.", "It cannot act any more.")
+            raise Wrong(
+                token, f"{name} exited on line {self.exited[name]}.", "It cannot act any more."
+            )
         if name not in self.mms:
             raise Wrong(token, f"There is no process {name}.", did_you_mean(name, [*self.mms]))
         return self.mms[name]
@@ -63,7 +65,9 @@ class Names:
     def new_process(self, token: Token, limit: int) -> str:
         name = str(token)
         if name in self.mms or name in self.exited:
-            raise Wrong(token, f"There is a process {name} already.", "Give the child another name.")
+            raise Wrong(
+                token, f"There is a process {name} already.", "Give the child another name."
+            )
         if len(self.mms) + len(self.exited) >= limit:
             raise Wrong(token, f"More than {limit} processes.", f"The limit is {limit} processes.")
         return name
@@ -88,19 +92,27 @@ class Names:
             return Place(name, 0, pages)
         lo = number(numbers[0])
         hi = number(numbers[1]) if node.data == "slice" else lo + 1
-        has = f"{name} has {pages} page{'s' if pages > 1 else ''}, 0{f' to {pages - 1}' if pages > 1 else ''}."
+        has = f"{name} has {pages} pages, 0 to {pages - 1}." if pages > 1 else f"{name} has page 0."
         if lo >= pages:
             raise Wrong(numbers[0], f"Page {lo} is outside {name}.", has)
         if hi > pages:
             raise Wrong(numbers[-1], f"Page {hi - 1} is outside {name}.", has)
         if hi <= lo:
-            raise Wrong(numbers[-1], f"{name}[{lo}:{hi}] is empty.", "The second number is one past the last page.")
+            raise Wrong(
+                numbers[-1],
+                f"{name}[{lo}:{hi}] is empty.",
+                "The second number is one past the last page.",
+            )
         return Place(name, lo, hi)
 
     def page(self, process: Token, node: Node) -> Place:
         place = self.place(process, node)
         if place.hi - place.lo != 1:
-            raise Wrong(first_token(node), "Exactly one page is meant here.", f"For example {place.area}[{place.lo}].")
+            raise Wrong(
+                first_token(node),
+                "Exactly one page is meant here.",
+                f"For example {place.area}[{place.lo}].",
+            )
         return place
 
     def new_handle(self, token: Token, pages: int, *, write: bool) -> str:
@@ -115,7 +127,11 @@ class Names:
         name = str(token)
         held = self.handles.get(name)
         if held is None:
-            raise Wrong(token, f"There is no handle {name}.", did_you_mean(name, [*self.handles], "A handle is made by pin, get or splice."))
+            raise Wrong(
+                token,
+                f"There is no handle {name}.",
+                did_you_mean(name, [*self.handles], "A handle is made by pin, get or splice."),
+            )
         if held.released:
             raise Wrong(token, f"The handle {name} was released.", "It holds nothing any more.")
         return held

@@ -64,14 +64,18 @@ def explain(line: str, error: UnexpectedInput) -> BadLine:
     token = found.group() if found else line[column - 1 : column]
     options = expected_of(error)
     words = [word for word in map(literal, options) if word]
-    if column == 1:
-        if re.fullmatch(r"[A-Za-z0-9_]+", token) is None:
-            return BadLine(1, token, f"A step cannot begin with “{token}”.", "It begins with a process, a handle, “kernel”, “expect” or “note”.")
+    if column == 1 and re.fullmatch(r"[A-Za-z0-9_]+", token) is None:
+        hint = "It begins with a process, a handle, “kernel”, “expect” or “note”."
+        return BadLine(1, token, f"A step cannot begin with “{token}”.", hint)
     if words and re.fullmatch(r"[a-z_-]+", token):
-        message = f"Unknown verb “{token}”." if is_verb(line, column) else f"“{token}” is not known here."
+        message = (
+            f"Unknown verb “{token}”." if is_verb(line, column) else f"“{token}” is not known here."
+        )
         return BadLine(column, token, message, did_you_mean(token, words, wanted(options)))
     if "$END" in options and len(options) == 1:
-        return BadLine(column, token, f"“{token}” is one word too many.", "The step ends before it.")
+        return BadLine(
+            column, token, f"“{token}” is one word too many.", "The step ends before it."
+        )
     return BadLine(column, token, f"“{token}” does not belong here.", wanted(options))
 
 

@@ -62,9 +62,7 @@ def parse(text: str, check_policy: Callable[[str], str | None] | None = None) ->
     reader = Reader(head, body, errors)
     reader.read()
     if not reader.steps and not errors:
-        errors.append(
-            ScenarioError(1, 1, "", "There is no step.", "Begin with: A mmap buf 1")
-        )
+        errors.append(ScenarioError(1, 1, "", "There is no step.", "Begin with: A mmap buf 1"))
     if errors:
         raise ScenarioErrors(tuple(errors))
     return Scenario(
@@ -171,7 +169,9 @@ class Reader:
                 continue
             try:
                 if tree.data.startswith("expect_"):
-                    raise Wrong("expect", "Only steps may stand in a par block.", "Put it behind the block.")
+                    raise Wrong(
+                        "expect", "Only steps may stand in a par block.", "Put it behind the block."
+                    )
                 lines.append(self.compiler.operation(tree, line.number))
             except Wrong as wrong:
                 self.errors.append(wrong.at(line.number, line.indent))
@@ -182,7 +182,9 @@ class Reader:
         if order is not None:
             words.append(spelled(order.text))
         self.steps.append(
-            ScenarioStep(opening.number, "\n".join(words), ops.Par("kernel", tuple(lines), schedule))
+            ScenarioStep(
+                opening.number, "\n".join(words), ops.Par("kernel", tuple(lines), schedule)
+            )
         )
 
     def schedule(self, order: Line, lines: list[ops.Operation]) -> tuple[int, ...]:
@@ -197,9 +199,12 @@ class Reader:
                 out.append(actors.index(word) + 1)
             else:
                 column = order.indent + 6 + found.start() + 1
-                hint = f"1 to {len(lines)}, or the name of an actor that has one line: {', '.join(dict.fromkeys(actors))}."
+                names = ", ".join(dict.fromkeys(actors))
+                hint = f"1 to {len(lines)}, or an actor that has one line: {names}."
                 self.errors.append(
-                    ScenarioError(order.number, column, word, f"“{word}” is no line of the block.", hint)
+                    ScenarioError(
+                        order.number, column, word, f"“{word}” is no line of the block.", hint
+                    )
                 )
         return tuple(out)
 
@@ -207,4 +212,8 @@ class Reader:
 def spelled(text: str) -> str:
     """One space between words, none inside a place."""
     text = SPACES.sub(" ", text)
-    return re.sub(r" ?([\[:]) ?(?=[0-9\w])|(?<=\d) (?=[\]:])", lambda m: m[1] or "", text) if "[" in text else text
+    return (
+        re.sub(r" ?([\[:]) ?(?=[0-9\w])|(?<=\d) (?=[\]:])", lambda m: m[1] or "", text)
+        if "[" in text
+        else text
+    )

@@ -83,9 +83,7 @@ def conform(document: Json, policy_name: str) -> Conformance:
         scenario = parse(document["scenario"]["text"])
     except ScenarioErrors as errors:
         return Conformance(name, group, len(recorded), 0, refused=str(errors))
-    config = msgspec.structs.replace(
-        scenario.config, swap=document["source"].get("swap") or "none"
-    )
+    config = msgspec.structs.replace(scenario.config, swap=document["source"].get("swap") or "none")
     machine = boot(config, scenario.first)
     matcher = Matcher(frozenset(document.get("unstable", ())))
     agreeing = 0
@@ -188,10 +186,8 @@ class Matcher:
     def compare_frames(self, index: int, recorded: Json, simulated: Json) -> Difference | None:
         theirs = expand_frames(recorded)
         ours = expand_frames(simulated)
-        partner = dict(self.alive["f"])
-        for label in theirs:
-            if not label[1:].isdigit():
-                partner[label] = label
+        fixed = {label: label for label in theirs if not label[1:].isdigit()}
+        partner = {**self.alive["f"], **fixed}
         for label, frame in theirs.items():
             if label not in partner:
                 return f"frames.{label}", "mapped", "not mapped"

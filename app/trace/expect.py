@@ -77,7 +77,7 @@ def judge(
 
 
 def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool, str]:
-    """Expectations about pages: every page of the place must agree; the first that does not tells."""
+    """Expectations about pages: every page of the place must agree; found is the first that fails."""
     assert isinstance(e, ExpectMemory | ExpectPage | ExpectCount | ExpectSame)
     found = ""
     for offset in range(e.place.hi - e.place.lo):
@@ -176,5 +176,15 @@ class Page:
         return answers[word]
 
     def words(self) -> str:
-        shown = ("present", "swapped", "none", "zero", "exclusive", "shared", "writable", "readonly", "pinned")
+        shown = (
+            "present",
+            "swapped",
+            "none",
+            "zero",
+            "exclusive",
+            "shared",
+            "writable",
+            "readonly",
+            "pinned",
+        )
         return " ".join(word for word in shown if self.has(word))

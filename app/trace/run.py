@@ -46,7 +46,7 @@ class Run:
         self.scenario = scenario
         self.policy = policy
         self.steps = steps
-        self.verdicts: dict[str, int | None] = {kind: None for kind in KINDS}
+        self.verdicts: dict[str, int | None] = dict.fromkeys(KINDS)
         for number, played in enumerate(steps):
             for violation in played.violations:
                 if self.verdicts[violation.kind] is None:

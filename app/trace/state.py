@@ -214,15 +214,15 @@ def ledger(folio: Folio, names: Names) -> list[Json]:
         (folio.pins, "pin", GUP_PIN_COUNTING_BIAS),
         (folio.gets, "get", 1),
     ):
-        for name in dict.fromkeys(handles):
-            items.append({"holder": name, "kind": kind, "count": weight * handles.count(name)})
+        items.extend(
+            {"holder": name, "kind": kind, "count": weight * handles.count(name)}
+            for name in dict.fromkeys(handles)
+        )
     if folio.slot >= 0:
         items.append({"holder": slot_label(folio.slot), "kind": "swapcache", "count": 1})
     if folio.batch >= 0:
         items.append({"holder": f"cpu {folio.batch}", "kind": "lru_add", "count": 1})
-    items.extend(
-        {"holder": f"cpu {cpu}", "kind": name, "count": 1} for cpu, name in folio.batches
-    )
+    items.extend({"holder": f"cpu {cpu}", "kind": name, "count": 1} for cpu, name in folio.batches)
     if folio.inode is not None:
         items.append({"holder": "page cache", "kind": "pagecache", "count": 1})
     if folio.holds:
