@@ -1,2 +1,169 @@
-// cowscope: everything works without this file; it adds keys, linking, swapping, copying.
+// cowscope: everything works without this file; it adds keys, swapping, linking, copying.
 'use strict';
+const $ = (selector, root = document) => root.querySelector(selector);
+const root = document.documentElement;
+const YEAR = 365 * 24 * 3600;
+
+// -- the look: the form works by itself; this saves the reload
+document.addEventListener('submit', e => {
+  if (e.target.dataset.act !== 'look' || !e.submitter) return;
+  e.preventDefault();
+  const { name, value } = e.submitter;
+  const plain = value === 'auto' || value === 'normal';
+  document.cookie = `${name}=${plain ? '' : value}; path=/; max-age=${plain ? 0 : YEAR}; samesite=lax`;
+  if (plain) delete root.dataset[name];
+  else root.dataset[name] = value;
+});
+
+// -- copy link: the address is the whole state
+async function copyLink(link) {
+  const says = $('.says', link);
+  const was = says.dataset.was || says.textContent;
+  says.dataset.was = was;
+  try {
+    await navigator.clipboard.writeText(link.href);
+    says.textContent = 'Copied';
+  } catch {
+    says.textContent = 'Copy from the address bar'; // no permission, or no secure context
+  }
+  setTimeout(() => { says.textContent = was; }, 1500);
+}
+
+// -- moving: one way for keys, scrubber and timeline; htmx asks, swaps and keeps the history
+let asked = 0;      // number of the newest request
+let inFlight = 0;
+function visit(url, source) {
+  if (!window.htmx) location.assign(url);
+  else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'outerHTML show:none' });
+}
+
+document.addEventListener('htmx:configRequest', e => {
+  if ($('#explorer')) e.detail.number = ++asked;
+});
+document.addEventListener('htmx:beforeRequest', e => {
+  e.detail.xhr.number = asked;
+  inFlight += 1;
+});
+document.addEventListener('htmx:afterRequest', () => { inFlight -= 1; });
+let kept = null; // what a swap would lose
+document.addEventListener('htmx:beforeSwap', e => {
+  if (e.detail.target.id !== 'explorer') return;
+  if (e.detail.xhr.number !== asked) e.detail.shouldSwap = false; // an older answer came late
+  kept = { sheet: $('#keysheet')?.open, look: $('.look')?.open, draw: $('#draw')?.scrollTop };
+});
+document.addEventListener('htmx:afterSettle', () => settle());
+document.addEventListener('htmx:sendError', () => say('The server does not answer. The step on the screen stays.'));
+document.addEventListener('htmx:responseError', e => location.assign(e.detail.pathInfo.requestPath)); // the page that explains it
+
+function say(words) {
+  const caption = $('#caption');
+  if (caption) caption.textContent = words;
+}
+
+function settle() {
+  const explorer = $('#explorer');
+  if (!explorer) return;
+  document.title = explorer.dataset.title;
+  const canonical = $('link[rel=canonical]');
+  if (canonical) canonical.href = `${explorer.dataset.base}/${explorer.dataset.step}`;
+  if (kept) {
+    $('#keysheet').open = kept.sheet;
+    $('.look').open = kept.look;
+    $('#draw').scrollTop = kept.draw;
+    kept = null;
+  }
+  showCurrent();
+  prefetch();
+}
+
+// the current line and the changed rows stay in view inside their panes; the page never jumps
+function showCurrent() {
+  const pane = $('#script');
+  const line = pane && $('[aria-current]', pane);
+  if (line) pane.scrollTop = line.offsetTop - pane.offsetTop - pane.clientHeight / 2;
+  const draw = $('#draw');
+  const change = draw && $('.chg', draw);
+  if (!change || draw.scrollHeight <= draw.clientHeight) return;
+  const [box, view] = [change.getBoundingClientRect(), draw.getBoundingClientRect()];
+  if (box.top < view.top || box.bottom > view.bottom) draw.scrollTop += box.top - view.top - view.height / 3;
+}
+
+// neighbours come into the browser's cache before they are asked for
+const fetched = new Set();
+function prefetch() {
+  for (const link of document.querySelectorAll('#explorer a[rel]')) {
+    if (fetched.has(link.href)) continue;
+    fetched.add(link.href);
+    fetch(link.href, { headers: { 'HX-Request': 'true' }, priority: 'low' }).catch(() => fetched.delete(link.href));
+  }
+}
+
+document.addEventListener('click', e => {
+  const act = e.target.closest('[data-act=copy]');
+  if (act) { e.preventDefault(); copyLink(act); return; }
+  const plain = e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey && !e.altKey;
+  const step = plain && window.htmx && e.target.closest('#lanes a');
+  if (step) { e.preventDefault(); visit(step.getAttribute('href'), $('#lanes')); return; }
+  const mark = e.target.closest('.mem a.lk');
+  if (mark) { e.preventDefault(); link(pinned = pinned === mark.dataset.link ? null : mark.dataset.link); }
+});
+
+// -- keys act on the control that says so in aria-keyshortcuts: routes live in the templates only
+const PACE = 60; // ms between steps of a held key
+let last = 0;
+const control = key => [...document.querySelectorAll('[aria-keyshortcuts]')]
+  .find(el => el.getAttribute('aria-keyshortcuts').split(' ').includes(key));
+document.addEventListener('keydown', e => {
+  if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
+  if (e.key === 'Escape') { escape(); return; }
+  if (e.target.closest('input:not([type=range]), textarea, select')) return;
+  if (e.target.type === 'range' && /^(Arrow|Home|End|Page)/.test(e.key)) return; // a slider keeps its keys
+  const found = control((e.shiftKey && e.key.startsWith('Arrow') ? 'Shift+' : '') + e.key);
+  if (!found) return;
+  e.preventDefault();
+  if (found.tagName === 'INPUT') { found.focus(); found.select(); return; }
+  if (e.repeat && (inFlight > 0 || performance.now() - last < PACE)) return; // never queues
+  last = performance.now();
+  found.click();
+});
+function escape() {
+  for (const open of document.querySelectorAll('#keysheet[open], .look[open]')) open.open = false;
+  link(pinned = null);
+  if (document.activeElement?.matches('#stepno')) document.activeElement.blur();
+}
+
+// -- the scrubber: shows the number while it moves, asks when the newest answer is there
+document.addEventListener('input', e => {
+  if (e.target.id !== 'scrub') return;
+  $('#stepno').value = e.target.value;
+});
+document.addEventListener('change', e => {
+  if (e.target.id !== 'scrub') return;
+  visit(`${$('#explorer').dataset.base}/${e.target.value}`, $('#first').parentElement);
+});
+document.addEventListener('submit', e => {
+  if (e.target.id !== 'goto' || !window.htmx) return;
+  e.preventDefault();
+  const { base, last: end } = $('#explorer').dataset;
+  const wanted = Number($('#stepno').value);
+  document.activeElement.blur();
+  visit(`${base}/${Math.min(Number(end), Math.max(0, Math.trunc(wanted) || 0))}`, $('#lanes'));
+}, true);
+
+// -- hover, focus or a click on an entry, wire or page lights everything about the same frame
+let pinned = null;
+function link(id) {
+  for (const picture of document.querySelectorAll('.mem')) {
+    picture.classList.toggle('has-link', Boolean(id));
+    for (const mark of picture.querySelectorAll('.lk')) {
+      mark.classList.toggle('is-linked', Boolean(id) && mark.dataset.link === id);
+    }
+  }
+}
+for (const [on, off] of [['mouseover', 'mouseout'], ['focusin', 'focusout']]) {
+  document.addEventListener(on, e => { const mark = e.target.closest?.('.lk'); if (mark) link(mark.dataset.link); });
+  document.addEventListener(off, e => { if (e.target.closest?.('.lk')) link(pinned); });
+}
+
+showCurrent();
+addEventListener('load', prefetch);

@@ -1,0 +1,375 @@
+"""The explorer: `/r/{run}/{step}`, a page and, for htmx, the same page's block as a fragment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import jinja2
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from jinja2_fragments import render_block
+from markupsafe import Markup
+from msgspec import Struct
+
+from app import policies
+from app.service.cache import KeptByWeight
+from app.service.runs import LoadedRun, RunService, UnknownStep
+from app.settings import Settings
+from app.trace import KINDS
+from app.urls import run_url, step_url
+
+from . import drawing, timeline
+from .fragments import Kept, PageCache, answer
+from .layout import Layout, lay_out
+from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
+from .templating import Look, look_of
+from .why import Why, why_of
+
+Json = dict[str, Any]
+
+PLAN_STEPS = 60_000
+"""Steps of runs whose layout and timeline are kept in memory, over all runs."""
+FRAGMENT_CACHE = "private, max-age=3600, immutable"
+PAGE_CACHE = "no-cache"
+VARY_FRAGMENT = "HX-Request, Accept-Encoding"
+VARY_PAGE = "HX-Request, Accept-Encoding, Cookie"
+TABLE_ROWS = 64
+SHORT_RUN = 100
+"""Steps that are surveyed on the loop, where it takes a few milliseconds."""
+
+
+class KeyAction(Struct, frozen=True):
+    """A key of the explorer: `keys` as aria-keyshortcuts spells them, `shown` on the key sheet."""
+
+    keys: str
+    shown: str
+    words: str
+
+
+KEYS: dict[str, KeyAction] = {
+    "next": KeyAction("ArrowRight l j", "→ l j", "one step on"),
+    "previous": KeyAction("ArrowLeft h k", "← h k", "one step back"),
+    "next_mark": KeyAction("Shift+ArrowRight", "Shift →", "next event: fork, copy, pin, swap …"),
+    "previous_mark": KeyAction("Shift+ArrowLeft", "Shift ←", "previous event"),
+    "first": KeyAction("Home", "Home", "before the first step"),
+    "last": KeyAction("End", "End", "last step"),
+    "go": KeyAction("g", "g 1 2 Enter", "go to a step by its number"),
+    "violation": KeyAction("v", "v", "next violation"),
+    "policies": KeyAction("", "1 – 8", "the same step under another policy"),
+    "copy": KeyAction("c", "c", "copy the link to this step"),
+    "sheet": KeyAction("?", "?", "this list; Esc closes it"),
+}
+"""The one table of keys: the key sheet, `aria-keyshortcuts`, and through it the script."""
+
+
+class Line(Struct, frozen=True):
+    """A line of the scenario. `step` is 0 for a line that is none; `css` "rem", "fut", "" ."""
+
+    number: int
+    text: str
+    step: int
+    css: str
+    mark: str
+    bad: bool
+    current: bool
+
+
+class Chip(Struct, frozen=True):
+    """A property. `broken` is the first step that breaks it, if it is not after this one."""
+
+    name: str
+    broken: int | None
+
+
+class PolicyLink(Struct, frozen=True):
+    name: str
+    sentence: str
+    href: str
+    current: bool
+
+
+class Alarm(Struct, frozen=True):
+    """A violation at this step: property, evidence, and where the handle was taken or forked."""
+
+    name: str
+    text: str
+    predicate: str
+
+
+class TableRow(Struct, frozen=True):
+    label: str
+    cells: tuple[Cell, ...]
+
+
+class ExplorerContext(Struct, frozen=True):
+    """What `explorer.html` gets, and nothing else, beside `look`.
+
+    run_id, policy, engine   of the run; `title` of its scenario, never empty
+    step, last               this step and the last one; `base` is "/r/ID"
+    command                  the step's text, or what step 0 is
+    lines                    the scenario's text, windowed; `hidden_before`, `hidden_after` lines
+                             are left out
+    changes                  (subject, words) for each mark in the drawing
+    svg, lanes, overview     the drawing, the timeline, and all marked steps of a long run ("" else)
+    glyphs                   (SVG, words) of the timeline's key
+    why                      the explanation; `alarms` violations at this step
+    chips                    properties; `policies` the switcher, `keys` the table of keys
+    names, rows, frames, slots, handles   the tables that say what the drawing shows
+    previous_mark, next_mark, next_violation   step numbers or None
+    notes, findings          notes at this step; expectations as (text, met, found)
+    differs                  the first step that today's engine plays otherwise, or None
+    """
+
+    run_id: str
+    base: str
+    title: str
+    policy: str
+    engine: str
+    step: int
+    last: int
+    command: str
+    lines: tuple[Line, ...]
+    hidden_before: int
+    hidden_after: int
+    changes: tuple[tuple[str, str], ...]
+    svg: Markup
+    lanes: Markup
+    overview: Markup
+    glyphs: tuple[tuple[Markup, str], ...]
+    octagon: Markup
+    why: Why
+    alarms: tuple[Alarm, ...]
+    chips: tuple[Chip, ...]
+    policies: tuple[PolicyLink, ...]
+    keys: dict[str, KeyAction]
+    names: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    frames: tuple[Frame, ...]
+    slots: tuple[Slot, ...]
+    handles: tuple[Hold, ...]
+    previous_mark: int | None
+    next_mark: int | None
+    next_violation: int | None
+    notes: tuple[str, ...]
+    findings: tuple[tuple[str, bool, str], ...]
+    differs: int | None
+
+
+GLYPHS = tuple((Markup(timeline.sample(kind)), words) for kind, words in timeline.GLYPH_NAMES)
+OCTAGON = Markup(
+    f'<svg viewBox="0 0 30 30" aria-hidden="true">{timeline.octagon(15, 15, 14)}</svg>'
+)
+
+
+class Plan(Struct, frozen=True):
+    """What is the same in all steps of a run: computed once."""
+
+    layout: Layout
+    timeline: timeline.Timeline
+    steps: int
+
+
+def plan_of(loaded: LoadedRun) -> Plan:
+    """Read a run once from end to end."""
+    states = [loaded.run.step(number) for number in range(loaded.last + 1)]
+    return Plan(lay_out(states), timeline.timeline_of(states), loaded.last + 1)
+
+
+class Explorer:
+    """Renders steps, and keeps what it has rendered."""
+
+    def __init__(self, templates: jinja2.Environment, settings: Settings) -> None:
+        self.templates = templates
+        self.pages = PageCache(settings.page_cache_mib * 1024 * 1024)
+        self.plans: KeptByWeight[str, Plan] = KeptByWeight(PLAN_STEPS, lambda plan: plan.steps)
+
+    def plan(self, loaded: LoadedRun) -> Plan:
+        plan = self.plans.get(loaded.id)
+        if plan is None:
+            plan = plan_of(loaded)
+            self.plans.put(loaded.id, plan)
+        return plan
+
+    def fragment(self, loaded: LoadedRun, step: int) -> Kept:
+        context = self.context(loaded, step)
+        values = msgspec.structs.asdict(context)
+        body = render_block(self.templates, "explorer.html", "explorer", values)
+        return self.pages.put((loaded.id, step), body)
+
+    def page(self, loaded: LoadedRun, step: int, look: Look) -> Kept:
+        context = self.context(loaded, step)
+        values = msgspec.structs.asdict(context)
+        body = self.templates.get_template("explorer.html").render(values, look=look)
+        return self.pages.put((loaded.id, step, look), body)
+
+    def context(self, loaded: LoadedRun, number: int) -> ExplorerContext:
+        """Raises UnknownStep."""
+        loaded.check_step(number)
+        plan = self.plan(loaded)
+        run = loaded.run
+        step = run.step(number)
+        scene = scene_of(plan.layout, number, step, run.step(number - 1) if number else None)
+        base = step_url(loaded.id, 0).removesuffix("/0")
+        title = run.scenario.title or "Untitled scenario"
+        first, last = timeline.window(loaded.last, number)
+        lines, before, after = lines_of(loaded, plan, number, first, last)
+        return ExplorerContext(
+            run_id=loaded.id,
+            base=base,
+            title=title,
+            policy=loaded.stored.policy,
+            engine=loaded.engine,
+            step=number,
+            last=loaded.last,
+            command=str(step.get("text", "before the first step")),
+            lines=lines,
+            hidden_before=before,
+            hidden_after=after,
+            changes=scene.changes,
+            svg=Markup(drawing.stage(plan.layout, scene, f"memory after step {number}")),
+            lanes=Markup(timeline.draw(plan.timeline, number, base)),
+            overview=Markup(timeline.overview(plan.timeline, number, base)),
+            glyphs=GLYPHS,
+            octagon=OCTAGON,
+            why=why_of(step),
+            alarms=tuple(alarm_of(v) for v in step.get("violations", ())),
+            chips=chips_of(loaded, number),
+            policies=policy_links(base, number, loaded.stored.policy),
+            keys=KEYS,
+            names=tuple(c.name for c in plan.layout.columns),
+            rows=table_rows(plan.layout, scene),
+            frames=tuple(scene.frames.values()),
+            slots=tuple(scene.slots.values()),
+            handles=tuple(scene.handles.values()),
+            previous_mark=plan.timeline.previous_marked(number),
+            next_mark=plan.timeline.next_marked(number),
+            next_violation=plan.timeline.next_violation(number),
+            notes=tuple(step.get("notes", ())),
+            findings=tuple(finding_of(f) for f in step.get("expectations", ())),
+            differs=loaded.differs_from,
+        )
+
+
+def lines_of(
+    loaded: LoadedRun, plan: Plan, number: int, first: int, last: int
+) -> tuple[tuple[Line, ...], int, int]:
+    """The scenario's lines around the current step, and how many are left out on each side."""
+    scenario = loaded.run.scenario
+    steps = {source.line: i for i, source in enumerate(scenario.steps, 1)}
+    texts = scenario.text.split("\n")
+    low = scenario.steps[first - 1].line if first > 0 else 1
+    high = scenario.steps[last - 1].line if last < loaded.last else len(texts)
+    out = []
+    for at in range(low, high + 1):
+        step = steps.get(at, 0)
+        tick = plan.timeline.ticks[step - 1] if step else None
+        css = "rem" if not step else "fut" if step > number else ""
+        mark = (tick.glyph if tick and tick.marked else "") or ""
+        out.append(
+            Line(
+                number=at,
+                text=texts[at - 1] or " ",
+                step=step,
+                css=css,
+                mark=f"✗ {tick.bad}" if tick and tick.bad else mark,
+                bad=bool(tick and tick.bad),
+                current=bool(step) and step == number,
+            )
+        )
+    return tuple(out), low - 1, len(texts) - high
+
+
+def alarm_of(violation: Json) -> Alarm:
+    return Alarm(violation["kind"], violation["because"], violation.get("predicate") or "")
+
+
+def chips_of(loaded: LoadedRun, number: int) -> tuple[Chip, ...]:
+    broken = loaded.run.verdicts
+    return tuple(
+        Chip(kind, at if at is not None and at <= number else None)
+        for kind in KINDS
+        for at in (broken.get(kind),)
+    )
+
+
+def policy_links(base: str, number: int, current: str) -> tuple[PolicyLink, ...]:
+    """All policies by name; an era or a rule switched off counts as its policy and is listed."""
+    names = [entry.name for entry in policies.CATALOGUE]
+    sentences = {entry.name: entry.sentence for entry in policies.CATALOGUE}
+    if current not in names:
+        names.append(current)
+    return tuple(
+        PolicyLink(name, sentences.get(name, name), f"{base}/{number}?policy={name}", name == current)
+        for name in names
+    )
+
+
+def table_rows(layout: Layout, scene: Scene) -> tuple[TableRow, ...]:
+    pairs = zip(layout.rows, scene.cells, strict=True)
+    return tuple(
+        TableRow(row.label, tuple(cells[c.name] for c in layout.columns))
+        for row, cells in pairs
+        if row.area
+    )[:TABLE_ROWS]
+
+
+def finding_of(found: Json) -> tuple[str, bool, str]:
+    return str(found["text"]), bool(found["met"]), str(found.get("found") or "")
+
+
+def router(runs: RunService, templates: jinja2.Environment, settings: Settings) -> APIRouter:
+    """`/r/{run}` and `/r/{run}/{step}`. A step in memory is answered without any I/O."""
+    explorer = Explorer(templates, settings)
+    routes = APIRouter(include_in_schema=False)
+
+    async def show(request: Request) -> Response:
+        run_id, number = request.path_params["run"], request.path_params["step"]
+        if policy := request.query_params.get("policy"):
+            return await sibling(run_id, number, policy)
+        wants_fragment = "hx-request" in request.headers
+        look = Look() if wants_fragment else look_of(request)
+        key = (run_id, number) if wants_fragment else (run_id, number, look)
+        kept = explorer.pages.get(key)
+        if kept is None:
+            loaded = await runs.load(run_id)
+            if loaded.last > SHORT_RUN:
+                # Surveying a long run takes seconds; other readers shall not wait for it.
+                await asyncio.to_thread(explorer.plan, loaded)
+            if wants_fragment:
+                kept = explorer.fragment(loaded, number)
+            else:
+                kept = explorer.page(loaded, number, look)
+        if wants_fragment:
+            return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
+        return answer(request, kept, PAGE_CACHE, VARY_PAGE)
+
+    async def sibling(run_id: str, number: int, policy: str) -> Response:
+        """The same step of the same scenario under another policy."""
+        loaded = await runs.load(run_id)
+        loaded.check_step(number)
+        if policy == loaded.stored.policy:
+            return RedirectResponse(step_url(run_id, number), 303)
+        other = await runs.create(loaded.stored.text, policy, based_on=(run_id, number))
+        return RedirectResponse(step_url(other.id, number), 303)
+
+    async def go(request: Request) -> Response:
+        """The step field's form."""
+        run_id = request.path_params["run"]
+        wanted = request.query_params.get("step", "").strip()
+        loaded = await runs.load(run_id)
+        if not wanted.isdecimal():
+            raise UnknownStep(run_id, -1, loaded.last)
+        return RedirectResponse(step_url(run_id, loaded.check_step(int(wanted[:9]))), 303)
+
+    async def start(request: Request) -> Response:
+        loaded = await runs.load(request.path_params["run"])
+        policy = request.query_params.get("policy")
+        return await sibling(loaded.id, 0, policy) if policy else RedirectResponse(run_url(loaded.id))
+
+    # Plain routes: the path and two headers are all there is to read.
+    routes.add_route("/r/{run}/{step:int}", show)
+    routes.add_route("/r/{run}/step", go)
+    routes.add_route("/r/{run:str}", start)
+    return routes

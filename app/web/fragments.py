@@ -1,0 +1,83 @@
+"""Pages and fragments kept as they go over the wire: rendered once, compressed once.
+
+A run never changes, so a page that was made for one reader is right for every other.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Hashable
+from hashlib import blake2b
+
+from fastapi import Request, Response
+
+from app.service.cache import KeptByWeight
+
+MIN_COMPRESSED = 800
+"""Bytes below which compressing costs more than it saves."""
+
+
+class Kept:
+    """One rendered answer. The compressed form is made when somebody first asks for it."""
+
+    __slots__ = ("_packed", "body", "etag")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.etag = f'"{blake2b(body, digest_size=9).hexdigest()}"'
+        self._packed: bytes | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes it may come to hold; text like ours packs to less than a quarter."""
+        return len(self.body) + len(self.body) // 4 + 200
+
+    def packed(self) -> bytes:
+        if self._packed is None:
+            self._packed = gzip.compress(self.body, 6, mtime=0)
+        return self._packed
+
+
+class PageCache:
+    """The answers used last, up to `limit` bytes, in this process."""
+
+    def __init__(self, limit: int) -> None:
+        self._kept: KeptByWeight[Hashable, Kept] = KeptByWeight(limit, lambda kept: kept.weight)
+
+    def get(self, key: Hashable) -> Kept | None:
+        return self._kept.get(key)
+
+    def put(self, key: Hashable, body: str) -> Kept:
+        kept = Kept(body.encode())
+        self._kept.put(key, kept)
+        return kept
+
+
+def accepts_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding allows gzip (RFC 9110, 12.5.3)."""
+    for part in header.split(","):
+        name, _, weight = part.strip().partition(";")
+        if name.strip() in ("gzip", "x-gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def knows(header: str, etag: str) -> bool:
+    """Whether If-None-Match names the answer; a proxy may have made the tag weak."""
+    return header == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
+
+
+def answer(request: Request, kept: Kept, cache_control: str, vary: str) -> Response:
+    """Send what is kept in the encoding that the reader takes, or 304 when it is known."""
+    headers = request.headers
+    packed = len(kept.body) >= MIN_COMPRESSED and accepts_gzip(headers.get("accept-encoding", ""))
+    etag = f'{kept.etag[:-1]}-gz"' if packed else kept.etag
+    out = {"ETag": etag, "Cache-Control": cache_control, "Vary": vary}
+    known = headers.get("if-none-match")
+    if known is not None and knows(known, etag):
+        return Response(status_code=304, headers=out)
+    if packed:
+        out["Content-Encoding"] = "gzip"
+    return Response(
+        kept.packed() if packed else kept.body, headers=out, media_type="text/html; charset=utf-8"
+    )

@@ -1,0 +1,403 @@
+"""One step as a picture needs it: every cell, frame, slot and handle, with what has changed.
+
+Both twins, the drawing and the tables, are made from the same scene.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from .layout import Item, Layout, Row, bounds, label_at, target
+
+Json = dict[str, Any]
+
+BITS = (("P", ""), ("W", "writable"), ("D", "dirty"), ("S", "soft_dirty"), ("U", "uffd_wp"))
+TOKENS = {"swapcache": "sc", "pagecache": "pc", "hold": "?"}
+
+
+class Cell(Struct, frozen=True):
+    """A page-table entry of one process in one row.
+
+    kind     "absent" (no such process now), "novma", "none", "present", "swap" or "folded"
+    target   frame or slot label, "" for none; `was` the one of the step before, if it differs
+    bits     set letters out of PWDSU; `flips` those that differ from the step before
+    note     a second line in words
+    """
+
+    kind: str
+    target: str = ""
+    bits: str = ""
+    was: str = ""
+    flips: str = ""
+    note: str = ""
+    changed: bool = False
+    exclusive: bool = False
+
+    @property
+    def writable(self) -> bool:
+        return "W" in self.bits
+
+
+class Count(Struct, frozen=True):
+    """A number now, and in the step before when it differs."""
+
+    now: int
+    was: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.now) if self.was is None else f"{self.was}→{self.now}"
+
+
+class Token(Struct, frozen=True):
+    """Who holds references: `kind` "map", "pin", "get", "swapcache", ...; `count` references."""
+
+    text: str
+    kind: str
+    count: int
+    title: str
+
+    @property
+    def outside(self) -> bool:
+        return self.kind in ("pin", "get")
+
+
+class Frame(Struct, frozen=True):
+    """A struct page. `state` is "", "new", "changed" or "freed" (in this step)."""
+
+    label: str
+    value: Count
+    ref: Count
+    map: Count
+    pin: Count
+    exclusive: bool
+    words: str
+    holders: tuple[Token, ...]
+    state: str
+    notes: tuple[str, ...]
+    bad: bool
+
+
+class Slot(Struct, frozen=True):
+    """A swap slot; `cached` is the label of its swap cache folio or ""."""
+
+    label: str
+    value: Count
+    entries: Count
+    cached: str
+    state: str
+    notes: tuple[str, ...]
+
+
+class Hold(Struct, frozen=True):
+    """A handle: whose, of which kind, on which frames; `state` as of frames."""
+
+    name: str
+    owner: str
+    kind: str
+    words: str
+    frames: tuple[str, ...]
+    values: tuple[int, ...]
+    coherent: bool
+    state: str
+    bad: str
+
+
+class Scene(Struct, frozen=True):
+    """A step. `cells[row][process]`; `changes` are sentences in the order of the drawing."""
+
+    number: int
+    cells: tuple[dict[str, Cell], ...]
+    frames: dict[str, Frame]
+    slots: dict[str, Slot]
+    handles: dict[str, Hold]
+    copies: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str], ...] = field(default=())
+
+
+def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Scene:
+    """Compare a `trace/1` step with the one before it (None for step 0)."""
+    now = step["state"]
+    was = before["state"] if before else now
+    bad = {v["frame"] for v in step.get("violations", ()) if v.get("frame")}
+    cells = tuple(
+        {c.name: cell_of(row, c.name, now, was) for c in layout.columns} for row in layout.rows
+    )
+    labels = [i.label for i in layout.items.values() if i.first <= number <= i.last + 1]
+    frames = {
+        label: frame_of(label, now, was, label in bad)
+        for label in labels
+        if label in now["frames"] or label in was["frames"]
+    }
+    slots = {
+        label: slot_of(label, now.get("swap", {}), was.get("swap", {}))
+        for label in labels
+        if label[0] == "s"
+    }
+    handles = {
+        name: handle_of(name, handle, was.get("handles", {}), step.get("violations", ()))
+        for name, handle in now.get("handles", {}).items()
+    }
+    copies = tuple(
+        (e["frame"], e["to"])
+        for e in step.get("events", ())
+        if e["kind"] == "copy" and e.get("frame") in frames and e.get("to") in frames
+    )
+    scene = Scene(number, cells, frames, slots, handles, copies)
+    return Scene(
+        number, cells, frames, slots, handles, copies, changes_of(layout, scene, step)
+    )
+
+
+# -- page tables ------------------------------------------------------------------------------
+
+
+def find(state: Json, process: str, row: Row) -> tuple[Json, int] | None:
+    """The entry that covers a row's first page, and where the entry starts."""
+    for entry in state["processes"].get(process, {}).get(row.area, ()):
+        lo, hi = bounds(entry)
+        if lo <= row.lo < hi:
+            return entry, lo
+    return None
+
+
+def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
+    if process not in now["processes"]:
+        return Cell("absent")
+    if row.folded:
+        return folded_cell(row, now["processes"][process].get(row.area))
+    found = find(now, process, row)
+    if found is None or found[0].get("vma") is None:
+        gone = find(was, process, row)
+        old = shown(gone, row) if gone and process in was["processes"] else ""
+        return Cell("novma", was=old, changed=bool(old))
+    entry = found[0]
+    here, bits = shown(found, row), bits_of(entry)
+    previous = find(was, process, row)
+    there = shown(previous, row) if previous else ""
+    known = previous is not None and process in was["processes"]
+    old_bits = bits_of(previous[0]) if previous else ""
+    both = here and there and entry["kind"] == "present" == (previous or found)[0]["kind"]
+    flips = "".join(sorted(set(bits) ^ set(old_bits))) if both else ""
+    marker = bool(entry.get("swap_exclusive") or entry.get("exclusive_pte"))
+    changed = (here != there or bool(flips)) if known else bool(here)
+    return Cell(
+        kind=entry["kind"],
+        target=here,
+        bits=bits,
+        was=there if there != here else "",
+        flips=flips,
+        note=note_of(entry),
+        changed=changed,
+        exclusive=marker,
+    )
+
+
+def shown(found: tuple[Json, int], row: Row) -> str:
+    """The label at a row's first page; of a run of pages, the first and the last."""
+    entry, lo = found
+    name = target(entry)
+    if name is None:
+        return ""
+    first = label_at(name, row.lo - lo) or ""
+    if row.hi - row.lo > 1 and ":" in name:
+        return f"{first}:{label_at(name, row.hi - 1 - lo)}"
+    return first
+
+
+def bits_of(entry: Json) -> str:
+    if entry["kind"] != "present":
+        return ""
+    return "".join(letter for letter, name in BITS if not name or entry.get(name))
+
+
+def note_of(entry: Json) -> str:
+    if entry["kind"] == "swap":
+        return "exclusive" if entry.get("swap_exclusive") else "not exclusive"
+    if entry["kind"] == "none":
+        return "not present" if entry["vma"] == "rw" else f"not present, {entry['vma']}"
+    return ""
+
+
+def folded_cell(row: Row, entries: list[Json] | None) -> Cell:
+    """How many pages of a folded row are there, in words."""
+    counts: dict[str, int] = {}
+    for entry in entries or ():
+        lo, hi = bounds(entry)
+        size = min(hi, row.hi) - max(lo, row.lo)
+        if size > 0 and entry.get("vma") is not None:
+            counts[entry["kind"]] = counts.get(entry["kind"], 0) + size
+    words = {"present": "present", "swap": "swapped", "none": "not present"}
+    if not counts:
+        return Cell("novma")
+    if set(counts) == {"none"}:
+        return Cell("folded", note="not present")
+    parts = [f"{counts[kind]} {word}" for kind, word in words.items() if counts.get(kind)]
+    return Cell("folded", note=", ".join(parts))
+
+
+# -- frames, slots, handles -------------------------------------------------------------------
+
+
+def count(now: Json, was: Json | None, name: str) -> Count:
+    value = int(now.get(name) or 0)
+    old = int(was.get(name) or 0) if was is not None else value
+    return Count(value, old if old != value else None)
+
+
+def frame_of(label: str, now: Json, was: Json, bad: bool) -> Frame:
+    frame, old = now["frames"].get(label), was["frames"].get(label)
+    state = "freed" if frame is None else "new" if old is None else ""
+    value = frame or old or {}
+    compare = old if state == "" else None
+    counts = {
+        short: count(value, compare, name)
+        for short, name in (("ref", "refcount"), ("map", "mapcount"), ("pin", "pincount"))
+    }
+    content = count(value, compare, "value")
+    notes = [f"{k} {c.was}→{c.now}" for k, c in counts.items() if c.was is not None]
+    if content.was is not None:
+        notes.append(f"holds {content.was}→{content.now}")
+    if compare is not None:
+        notes += flag_changes(value.get("flags", ()), compare.get("flags", ()))
+    return Frame(
+        label=label,
+        value=content,
+        ref=counts["ref"],
+        map=counts["map"],
+        pin=counts["pin"],
+        exclusive="exclusive" in value.get("flags", ()),
+        words=flag_words(value),
+        holders=tokens(value.get("ledger", ())),
+        state=state or ("changed" if notes else ""),
+        notes=tuple(notes),
+        bad=bad,
+    )
+
+
+def flag_changes(now: list[str], was: list[str]) -> list[str]:
+    names = {"exclusive": "exclusive", "swapcache": "in the swap cache", "mlocked": "locked"}
+    gained = [f"now {names.get(f, f)}" for f in now if f not in was]
+    return gained + [f"no longer {names.get(f, f)}" for f in was if f not in now]
+
+
+def flag_words(frame: Json) -> str:
+    """The flags that matter, short enough for the box."""
+    flags = frame.get("flags", ())
+    words = ["ksm" if "ksm" in flags else "anon" if "anon" in flags else "file"]
+    if "anon" not in flags and "swapbacked" in flags:
+        words = ["shmem"]
+    short = {"exclusive": "excl", "swapcache": "sc", "mlocked": "lock"}
+    return " ".join(words + [word for flag, word in short.items() if flag in flags])
+
+
+def tokens(ledger: list[Json]) -> tuple[Token, ...]:
+    """Holders, in the ledger's order; several mappings by one process are one token."""
+    merged: dict[tuple[str, str], list[Json]] = {}
+    for item in ledger:
+        holder, kind = str(item["holder"]), str(item["kind"])
+        text = holder.partition(".")[0] if kind == "map" else TOKENS.get(kind, holder)
+        if kind not in ("map", "pin", "get", *TOKENS):
+            text = "lru"
+        merged.setdefault((text or "?", kind), []).append(item)
+    return tuple(
+        Token(
+            text,
+            kind,
+            sum(i["count"] for i in items),
+            ", ".join(f"{i['holder'] or 'unnamed'} ({kind} {i['count']})" for i in items),
+        )
+        for (text, kind), items in merged.items()
+    )
+
+
+def slot_of(label: str, now: Json, was: Json) -> Slot:
+    slot, old = now.get(label), was.get(label)
+    state = "freed" if slot is None else "new" if old is None else ""
+    value = slot or old or {}
+    compare = old if state == "" else None
+    entries = count(value, compare, "count")
+    notes = [f"entries {entries.was}→{entries.now}"] if entries.was is not None else []
+    if compare is not None and compare.get("cached") != value.get("cached"):
+        cached = value.get("cached")
+        notes.append(f"cached by {cached}" if cached else "no longer cached")
+    return Slot(
+        label=label,
+        value=count(value, compare, "value"),
+        entries=entries,
+        cached=value.get("cached") or "",
+        state=state or ("changed" if notes else ""),
+        notes=tuple(notes),
+    )
+
+
+def handle_of(name: str, handle: Json, was: Json, violations: list[Json]) -> Hold:
+    mode = "rw" if handle.get("write") else "ro"
+    words = f"{handle['kind']} {mode}" if handle["kind"] != "splice" else "splice"
+    old = was.get(name)
+    bad = next((v for v in violations if v.get("handle") == name), None)
+    return Hold(
+        name=name,
+        owner=handle["owner"],
+        kind=handle["kind"],
+        words=words,
+        frames=tuple(handle["frames"]),
+        values=tuple(handle.get("values", ())),
+        coherent=bool(handle.get("coherent", True)),
+        state="new" if old is None else "" if old == handle else "changed",
+        bad=bad_words(bad) if bad else "",
+    )
+
+
+def bad_words(violation: Json) -> str:
+    saw, owed = violation.get("saw"), violation.get("owed")
+    if saw and owed:
+        return f"reads {saw['value']}, owed {owed['value']}"
+    return str(violation["kind"])
+
+
+# -- in words ---------------------------------------------------------------------------------
+
+
+def changes_of(layout: Layout, scene: Scene, step: Json) -> tuple[tuple[str, str], ...]:
+    """(subject, what changed) for every mark in the drawing, and for the outcome."""
+    out: list[tuple[str, str]] = []
+    outcome = step.get("outcome", {})
+    if outcome.get("error"):
+        out.append((outcome["error"], outcome.get("reason") or "is the outcome"))
+    elif outcome.get("value") is not None:
+        out.append(("outcome", f"value {outcome['value']}"))
+    for row, cells in zip(layout.rows, scene.cells, strict=True):
+        for process, cell in cells.items():
+            if cell.changed:
+                out.append((f"{process} {row.label}", cell_change(cell)))
+    for thing in (*scene.frames.values(), *scene.slots.values()):
+        if thing.state in ("new", "freed"):
+            words = "new, exclusive" if getattr(thing, "exclusive", False) else thing.state
+            out.append((thing.label, "freed" if thing.state == "freed" else words))
+        elif thing.notes:
+            out.append((thing.label, ", ".join(thing.notes)))
+    for hold in scene.handles.values():
+        if hold.state == "new":
+            out.append((hold.name, f"{hold.words} on {', '.join(hold.frames)}"))
+    return tuple(out)
+
+
+def cell_change(cell: Cell) -> str:
+    words = []
+    if cell.was and cell.target:
+        words.append(f"{cell.was} → {cell.target}")
+    elif cell.target:
+        words.append(f"→ {cell.target}")
+    elif cell.was:
+        words.append(f"{cell.was} → nothing")
+    names = {"W": "writable", "D": "dirty", "S": "soft-dirty", "U": "uffd-wp"}
+    for bit in cell.flips:
+        words.append(("now " if bit in cell.bits else "no longer ") + names.get(bit, "present"))
+    return ", ".join(words) or "changed"
+
+
+def place_of(layout: Layout, label: str) -> Item | None:
+    """Where a frame or slot is drawn; a run of pages by its first."""
+    return layout.items.get(label.partition(":")[0])

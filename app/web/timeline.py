@@ -1,0 +1,309 @@
+"""Lanes over time: one for each process and handle, one for the kernel; every kind of step has
+its own shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from msgspec import Struct
+
+from .marks import octagon, text
+
+Json = dict[str, Any]
+
+WIDTH, LEFT, RIGHT = 1392, 112, 56
+"""The columns run from LEFT to WIDTH - RIGHT; the style sheet puts the scrubber's thumb there."""
+LANE = 26
+TOP = 40
+WINDOW = 60
+"""Steps shown on each side of the current one when a run is longer than both."""
+MAX_LABELS = 22
+MAX_MARKS = 400
+MARKED = frozenset({"fork", "copy", "reuse", "pin", "swapout", "swapin", "bad"})
+"""What Shift and the arrows stop at."""
+
+GLYPH_NAMES = (
+    ("write", "write"),
+    ("read", "read"),
+    ("copy", "copy"),
+    ("reuse", "reuse"),
+    ("fork", "fork"),
+    ("swapout", "swap out"),
+    ("swapin", "swap in"),
+    ("pin", "pin, reference"),
+    ("exit", "exit"),
+    ("bad", "violation"),
+)
+
+
+class Lane(Struct, frozen=True):
+    """`kind` is "", "kern" or "ext"; it lasts from step `first` to step `last`."""
+
+    name: str
+    kind: str
+    first: int
+    last: int
+    label: str
+
+
+class Tick(Struct, frozen=True):
+    """What one step looks like: glyph on lane, short label; `child` for a fork."""
+
+    lane: str
+    glyph: str
+    label: str
+    child: str = ""
+    bad: str = ""
+
+    @property
+    def marked(self) -> bool:
+        return self.glyph in MARKED or bool(self.bad)
+
+
+class Timeline(Struct, frozen=True):
+    """Of a whole run. `ticks[n - 1]` is step n."""
+
+    lanes: tuple[Lane, ...]
+    ticks: tuple[Tick, ...]
+
+    def next_marked(self, step: int) -> int | None:
+        return next((i for i in range(step + 1, len(self.ticks) + 1) if self.ticks[i - 1].marked), None)
+
+    def previous_marked(self, step: int) -> int | None:
+        return next((i for i in range(step - 1, 0, -1) if self.ticks[i - 1].marked), None)
+
+    def next_violation(self, step: int) -> int | None:
+        """The next step with a violation; after the last one, the first again."""
+        bad = [i for i, tick in enumerate(self.ticks, 1) if tick.bad]
+        return next((i for i in bad if i > step), bad[0] if bad and bad[0] != step else None)
+
+
+class Reader:
+    """Gathers lanes and ticks from `trace/1` steps."""
+
+    def __init__(self) -> None:
+        self.lives: dict[str, list[int]] = {}
+        self.kinds: dict[str, tuple[str, str]] = {}
+        self.ticks: list[Tick] = []
+
+    def read(self, number: int, step: Json) -> None:
+        state = step["state"]
+        for name in state["processes"]:
+            self.see(name, number, "", name)
+        for name, handle in state.get("handles", {}).items():
+            self.see(name, number, "ext", f"{name} {handle['kind']}")
+        if number:
+            tick = tick_of(step)
+            if tick.lane not in self.lives:
+                self.see(tick.lane, number, "kern", tick.lane)
+            self.ticks.append(tick)
+
+    def see(self, name: str, number: int, kind: str, label: str) -> None:
+        self.lives.setdefault(name, [number, number])[1] = number
+        self.kinds.setdefault(name, (kind, label))
+
+    def done(self) -> Timeline:
+        order = {"": 0, "kern": 1, "ext": 2}
+        end = len(self.ticks)
+        lanes = [
+            Lane(name, kind, 0 if kind == "kern" else life[0], end if kind == "kern" else min(end, life[1] + 1), label)
+            for name, life in self.lives.items()
+            for kind, label in (self.kinds[name],)
+        ]
+        return Timeline(tuple(sorted(lanes, key=lambda lane: order[lane.kind])), tuple(self.ticks))
+
+
+def timeline_of(steps: Iterable[Json]) -> Timeline:
+    reader = Reader()
+    for number, step in enumerate(steps):
+        reader.read(number, step)
+    return reader.done()
+
+
+SHAPES = {
+    "write": "write", "read": "read", "fork": "fork", "vfork": "fork", "exit": "exit",
+    "exec": "exit", "mmap": "mmap", "munmap": "munmap", "pin": "pin", "get": "pin",
+    "splice": "pin", "ptrace_write": "write", "ptrace_read": "read", "vm_read": "read",
+    "vm_write": "write", "dio_write": "read", "dio_read": "write", "release": "exit",
+    "swapout": "swapout", "reclaim": "swapout", "swapcache": "swapout",
+}  # fmt: skip
+PAGED_OUT = frozenset({"swapout", "reclaim", "swapcache", "pageout"})
+
+
+def tick_of(step: Json) -> Tick:
+    """Classify a step by its words and by what happened."""
+    words = step["text"].split("\n")[0].split()
+    actor, verb = words[0], words[1] if len(words) > 1 else ""
+    kinds = {event["kind"] for event in step.get("events", ())}
+    word = words[-1] if verb == "madvise" else verb
+    glyph = "swapout" if word in PAGED_OUT else SHAPES.get(verb, "kernel")
+    handle = actor[:1].islower() and actor != "kernel"
+    if handle and glyph in ("read", "write"):
+        glyph = "pread" if glyph == "read" else "pwrite"
+    elif verb not in ("fork", "vfork") and glyph != "swapout":
+        if "copy" in kinds:
+            glyph = "copy"
+        elif "reuse" in kinds:
+            glyph = "reuse"
+        elif "swap" in kinds:
+            glyph = "swapin"
+    child = words[2] if verb in ("fork", "vfork") and len(words) > 2 else ""
+    lane = words[3] if glyph == "pin" and len(words) > 3 else "kernel" if actor == "par" else actor
+    bad = ", ".join(sorted({v["kind"] for v in step.get("violations", ())}))
+    return Tick(lane, glyph, label_of(words, step, glyph), child, bad)
+
+
+def label_of(words: list[str], step: Json, glyph: str) -> str:
+    """A dozen letters that remind of the step."""
+    outcome = step.get("outcome", {})
+    verb = words[1] if len(words) > 1 else words[0]
+    if outcome.get("error"):
+        return f"{verb} {outcome['error']}"[:16]
+    place = next((w for w in words[2:] if "[" in w), "")
+    page = place[place.find("[") :] if place else ""
+    if verb == "write":
+        what = f"{page}={words[-1]}"
+    elif verb == "read":
+        what = f"{page} is {outcome.get('value')}".strip()
+    else:
+        what = f"{verb} {page or (words[2] if len(words) > 2 else '')}".strip()
+    return (what if glyph not in ("copy", "reuse") else f"{what} {glyph}")[:18]
+
+
+# -- drawing ----------------------------------------------------------------------------------
+
+
+def glyph(x: float, y: float, kind: str, scale: float = 1.0) -> str:
+    """One event; every kind has its own shape."""
+    r = 6 * scale
+    if kind in ("bad",):
+        return octagon(x, y, r * 1.6)
+    if kind in ("write", "read", "fork"):
+        if kind == "write":
+            return f'<rect class="ev" x="{x - r * 0.8:.1f}" y="{y - r * 0.8:.1f}" width="{r * 1.6:.1f}" height="{r * 1.6:.1f}"/>'
+        css, size = ("ev hollow", 0.8) if kind == "read" else ("ev", 0.6)
+        return f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="{r * size:.1f}"/>'
+    if kind == "copy":
+        box = f'width="{r * 1.4:.1f}" height="{r * 1.4:.1f}"'
+        return (
+            f'<rect class="ev hollow" x="{x - r:.1f}" y="{y - r:.1f}" {box}/>'
+            f'<rect class="ev cp" x="{x - r * 0.3:.1f}" y="{y - r * 0.3:.1f}" {box}/>'
+        )
+    if kind == "reuse":
+        return (
+            f'<rect class="ev own" x="{x - r:.1f}" y="{y - r:.1f}" width="{r * 2:.1f}" height="{r * 2:.1f}"/>'
+            f'<path class="ev eq" d="M{x - r * 0.5:.1f} {y - r * 0.3:.1f}h{r:.1f}m{-r:.1f} {r * 0.65:.1f}h{r:.1f}"/>'
+        )
+    css, path = PATHS[kind]
+    numbers = {"r": r, "h": r / 2, "d": r * 2, "k": r * 1.1, "n": r * 2.2}
+    return f'<path class="ev {css}" d="M{x:.1f} {y:.1f}{path.format(**numbers)}"/>'
+
+
+PATHS = {
+    "mmap": ("line", "m-{r:.1f} -{r:.1f}v{d:.1f}m0 -{r:.1f}h{d:.1f}m0 -{r:.1f}v{d:.1f}"),
+    "munmap": ("line", "m-{h:.1f} -{r:.1f}v{d:.1f}m{r:.1f} -{d:.1f}v{d:.1f}"),
+    "swapout": ("line", "m0 -{r:.1f}v{d:.1f}m-{h:.1f} -{h:.1f}l{h:.1f} {h:.1f}l{h:.1f} -{h:.1f}m-{r:.1f} {r:.1f}h{d:.1f}"),
+    "swapin": ("line", "m0 {r:.1f}v-{d:.1f}m-{h:.1f} {h:.1f}l{h:.1f} -{h:.1f}l{h:.1f} {h:.1f}m-{r:.1f} {d:.1f}h{d:.1f}"),
+    "pin": ("pin", "m0 -{k:.1f}l{k:.1f} {k:.1f}l-{k:.1f} {k:.1f}l-{k:.1f} -{k:.1f}z"),
+    "pwrite": ("pin", "m0 -{k:.1f}l{k:.1f} {k:.1f}l-{k:.1f} {k:.1f}l-{k:.1f} -{k:.1f}z"),
+    "pread": ("pin hollow", "m0 -{k:.1f}l{k:.1f} {k:.1f}l-{k:.1f} {k:.1f}l-{k:.1f} -{k:.1f}z"),
+    "exit": ("stop", "m0 -{k:.1f}v{n:.1f}"),
+    "kernel": ("line", "m-{r:.1f} {r:.1f}l{r:.1f} -{d:.1f}l{r:.1f} {d:.1f}z"),
+}  # fmt: skip
+
+
+def window(length: int, current: int) -> tuple[int, int]:
+    """First and last step that the timeline and the script show."""
+    if length <= 2 * WINDOW:
+        return 0, length
+    first = max(0, min(current - WINDOW, length - 2 * WINDOW))
+    return first, first + 2 * WINDOW
+
+
+def draw(timeline: Timeline, current: int, base: str) -> str:
+    """The lanes around `current`; `base` is the run's address, `/r/ID`."""
+    length = len(timeline.ticks)
+    first, last = window(length, current)
+    lanes = [lane for lane in timeline.lanes if lane.first <= last and lane.last >= first]
+    dx = (WIDTH - LEFT - RIGHT) / max(1, last - first)
+    rows = {lane.name: TOP + LANE * (i + 0.5) for i, lane in enumerate(lanes)}
+    height = TOP + LANE * len(lanes) + 4
+
+    def at(step: int) -> float:
+        return LEFT + dx * (step - first)
+
+    now = at(current)
+    out = [f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height}"/>']
+    for lane in lanes:
+        out.append(life(lane, rows[lane.name], at(max(lane.first, first)), now, end_x(lane, at, last, length)))
+    every = max(1, round((last - first) / 40)) if last - first > 60 else 1
+    wide = last - first <= MAX_LABELS
+    for number in range(max(1, first), last + 1):
+        tick = timeline.ticks[number - 1]
+        if tick.lane in rows:
+            numbered = number % every == 0 or number == current
+            out.append(step_mark(tick, number, current, at(number), dx, rows, height, base, numbered, wide))
+    out.append(f'<path class="tl-curline" d="M{now - dx / 2:.1f} {height}h{dx:.1f}"/>')
+    label = f"timeline, steps {first} to {last} of {length}, at step {current}"
+    return f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">{"".join(out)}</svg>'
+
+
+def end_x(lane: Lane, at: Any, last: int, length: int) -> float:
+    return float(WIDTH - 14 if lane.last >= length else at(min(lane.last, last)))
+
+
+def life(lane: Lane, y: float, start: float, now: float, end: float) -> str:
+    """A lane's line: solid up to now, thin and dotted behind."""
+    out = text(0, y + 4, lane.label[:14], "tl-lane")
+    if now > start:
+        out += f'<path class="tl-life {lane.kind}" d="M{start:.1f} {y:g}H{min(now, end):.1f}"/>'
+    if end > now:
+        out += f'<path class="tl-life {lane.kind} fut" d="M{max(now, start):.1f} {y:g}H{end:.1f}"/>'
+    return out
+
+
+def step_mark(
+    tick: Tick, number: int, current: int, x: float, dx: float, rows: dict[str, float],
+    height: float, base: str, numbered: bool, wide: bool,
+) -> str:  # fmt: skip
+    css = " fut" if number > current else " now" if number == current else ""
+    y = rows[tick.lane]
+    out = [f'<a href="{base}/{number}" aria-label="step {number}: {escape(tick.label)}'
+           f'{", violates " + tick.bad if tick.bad else ""}"><g class="tl-step{css}">']
+    if numbered:
+        out.append(text(round(x, 1), 14, number, "tl-n mid"))
+    if wide:
+        out.append(text(round(x, 1), 29, tick.label[: max(3, int(dx / 6.8))], "tl-lab mid"))
+    if tick.child in rows:
+        to = rows[tick.child]
+        out.append(f'<path class="tl-fork" d="M{x:.1f} {y:g}C{x + dx * 0.05:.1f} {to:g} {x - 4:.1f} {to:g} {x + dx * 0.35:.1f} {to:g}"/>')
+    small = 1.0 if dx > 18 else max(0.55, dx / 18)
+    out.append(glyph(x, y, "bad" if tick.bad else tick.glyph, small))
+    out.append(f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/></g></a>')
+    return "".join(out)
+
+
+def overview(timeline: Timeline, current: int, base: str) -> str:
+    """For a run longer than the window: all marked steps on one line, and where the window is."""
+    length = len(timeline.ticks)
+    if length <= 2 * WINDOW:
+        return ""
+    first, last = window(length, current)
+    scale = (WIDTH - LEFT - RIGHT) / length
+    marked = [i for i, tick in enumerate(timeline.ticks, 1) if tick.marked]
+    worst = [i for i in marked if timeline.ticks[i - 1].bad][: MAX_MARKS // 2]
+    thin = marked[:: max(1, -(-len(marked) // (MAX_MARKS // 2)))]
+    out = [f'<rect class="tl-cur" x="{LEFT + first * scale:.1f}" y="0" width="{(last - first) * scale:.1f}" height="20"/>']
+    for number in sorted({*thin, *worst}):
+        x = LEFT + number * scale
+        shape = octagon(x, 10, 6) if timeline.ticks[number - 1].bad else f'<path class="ev line" d="M{x:.1f} 4v12"/>'
+        out.append(f'<a href="{base}/{number}" aria-label="step {number}: {escape(timeline.ticks[number - 1].label)}">{shape}</a>')
+    return f'<svg class="tl tl-all" viewBox="0 0 {WIDTH} 20" role="group" aria-label="marked steps of the whole run">{"".join(out)}</svg>'
+
+
+def sample(kind: str) -> str:
+    """A glyph for keys and legends, 20 by 20."""
+    return f'<svg class="tl" viewBox="0 0 20 20" aria-hidden="true">{glyph(10, 10, kind)}</svg>'
