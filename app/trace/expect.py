@@ -77,7 +77,7 @@ def judge(
 
 
 def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool, str]:
-    """Expectations about pages: every page of the place must agree; found is the first that fails."""
+    """Expectations about pages: every page must agree; found tells of the first that fails."""
     assert isinstance(e, ExpectMemory | ExpectPage | ExpectCount | ExpectSame)
     found = ""
     for offset in range(e.place.hi - e.place.lo):
