@@ -22,6 +22,7 @@ from app.urls import run_url, step_url
 
 from . import drawing, timeline
 from .fragments import Kept, PageCache, answer
+from .glimpse import glimpse, survey
 from .layout import Layout, lay_out
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
 from .templating import Look, look_of
@@ -173,7 +174,7 @@ class Plan(Struct, frozen=True):
 
 def plan_of(loaded: LoadedRun) -> Plan:
     """Read a run once from end to end."""
-    states = [loaded.run.step(number) for number in range(loaded.last + 1)]
+    states = list(survey(loaded.run))
     return Plan(lay_out(states), timeline.timeline_of(states), loaded.last + 1)
 
 
@@ -209,8 +210,8 @@ class Explorer:
         loaded.check_step(number)
         plan = self.plan(loaded)
         run = loaded.run
-        step = run.step(number)
-        scene = scene_of(plan.layout, number, step, run.step(number - 1) if number else None)
+        step, previous = glimpse(run, number, plan.layout)
+        scene = scene_of(plan.layout, number, step, previous)
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
         first, last = timeline.window(loaded.last, number)

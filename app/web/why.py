@@ -66,7 +66,7 @@ def why_of(step: Json) -> Why:
         lead=lead_of(step, events, violations),
         function=decider(events),
         events=tuple(shown),
-        more=max(0, len(events) - SHOWN),
+        more=max(0, len(events) - SHOWN) + int(step.get("untold", 0)),
     )
 
 
