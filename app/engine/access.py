@@ -33,29 +33,37 @@ def pages_of(area: Area, place: Place) -> range:
     return range(area.start + place.lo, area.start + place.hi)
 
 
-def must_vma(m: Draft, mm: int, area: Area | None, vpn: int, need: str) -> Vma:
-    """The VMA for a load ("r") or a store ("w"); SIGSEGV where the CPU would raise it."""
-    vma = vma_of(area, vpn) if area is not None else None
-    if vma is None:
-        m.say(reasons.SEGV, mm, vpn, -1, "no VMA")
-        raise Failed("SIGSEGV", "no VMA")
-    if not vma.readable or (need == "w" and not vma.writable):
-        m.say(reasons.SEGV, mm, vpn, -1, f"protection {vma.prot}")
-        raise Failed("SIGSEGV", f"protection {vma.prot}")
-    return vma
-
-
 def load(m: Draft, mm: int, area: Area | None, vpn: int) -> tuple[int, int]:
     """A load from one page: (value, page faults taken)."""
-    vma = must_vma(m, mm, area, vpn, "r")
+    vma = find(area, vpn)
+    if vma is None or vma.prot == "none":
+        raise refused(m, mm, vpn, vma)
     pte = m.tables[mm].get(vpn)
-    faults = 0
-    if pte is None or (type(pte) is not Present and type(pte) is not Zero):
-        pte = read_fault(m, mm, vpn, vma)
-        faults = 1
-    elif type(pte) is Present and not pte.young:
-        m.set_pte(mm, vpn, replace(pte, young=True))
-    return content(m, pte).value, faults
+    if type(pte) is Present:
+        if not pte.young:
+            m.set_pte(mm, vpn, replace(pte, young=True))
+        return m.folios[pte.pfn].data.value, 0
+    if type(pte) is Zero:
+        return 0, 0
+    return content(m, read_fault(m, mm, vpn, vma)).value, 1
+
+
+def find(area: Area | None, vpn: int) -> Vma | None:
+    """The VMA behind a page; nearly every range has just one."""
+    if area is None:
+        return None
+    vmas = area.vmas
+    if len(vmas) == 1:
+        vma = vmas[0]
+        return vma if vma.lo <= vpn < vma.hi else None
+    return vma_of(area, vpn)
+
+
+def refused(m: Draft, mm: int, vpn: int, vma: Vma | None) -> Failed:
+    """SIGSEGV, as the CPU would raise it."""
+    why = "no VMA" if vma is None else f"protection {vma.prot}"
+    m.say(reasons.SEGV, mm, vpn, -1, why)
+    return Failed("SIGSEGV", why)
 
 
 def content(m: Draft, pte: Pte | None) -> Version:
@@ -65,7 +73,9 @@ def content(m: Draft, pte: Pte | None) -> Version:
 
 def store(m: Draft, mm: int, area: Area | None, vpn: int, value: int) -> int:
     """A store to one page; returns the page faults taken."""
-    vma = must_vma(m, mm, area, vpn, "w")
+    vma = find(area, vpn)
+    if vma is None or vma.prot != "rw":
+        raise refused(m, mm, vpn, vma)
     pte = m.tables[mm].get(vpn)
     faults = 0
     if type(pte) is not Present or not pte.write:
@@ -80,6 +90,6 @@ def put_value(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, value: int) -
     version = Version(value, mm, m.clock)
     m.set_folio(pte.pfn, replace(m.folios[pte.pfn], data=version))
     if not vma.shared:
-        m.set_ghost(mm, vpn, version)
+        m.ghosts = m.ghosts.set(mm, m.ghosts[mm].set(vpn, version))
     if pte.write and not (pte.dirty and pte.young):
         m.set_pte(mm, vpn, replace(pte, dirty=True, young=True, soft_dirty=True))

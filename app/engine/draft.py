@@ -37,7 +37,7 @@ LRU_BATCH = 31
 """PAGEVEC_SIZE: folios that one per-CPU batch holds before it drains by itself."""
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """A decision as it was taken. `folio` is the folio at that moment; -1 means "none"."""
 
     reason: Reason
@@ -50,7 +50,7 @@ class Event(Struct, frozen=True):
     slot: int = -1
 
 
-class Violation(Struct, frozen=True):
+class Violation(Struct, frozen=True, gc=False):
     """A broken predicate of `semantics.md` section 4, with its witness.
 
     `kind` is the scenario's word: isolation, coherence, spurious-copy, use-after-free, invariant.

@@ -32,7 +32,8 @@ def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
     The PTE is writable where the VMA is; FOLL_FORCE into a read-only VMA leaves it read-only.
     """
     pte = m.tables[mm].get(vpn)
-    m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
+    if m.events is not None:
+        m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
     if pte is None:
         fresh = do_pte_missing(m, mm, vpn, vma, write=True)
         assert type(fresh) is Present
@@ -55,7 +56,8 @@ def owned_after_swapin(m: Draft, pte: Present) -> bool:
 def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
     """Linux handle_pte_fault() for a load: afterwards the PTE is present."""
     pte = m.tables[mm].get(vpn)
-    m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
+    if m.events is not None:
+        m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
     if pte is None:
         return do_pte_missing(m, mm, vpn, vma, write=False)
     if type(pte) is Swapped:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """The outcome of one step (`trace-format.md`).
 
     value    what was read (the value common to a slice), or None

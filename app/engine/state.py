@@ -17,7 +17,7 @@ ZERO_PFN = -1
 """Where a handle names the shared zero page. It is no folio: nobody counts its references."""
 
 
-class Version(Struct, frozen=True):
+class Version(Struct, frozen=True, gc=False):
     """What a page holds: a value, who stored it and when (`semantics.md` section 4).
 
     `author` is the mm that stored it, through a mapping or through a handle of its own; -1 is
@@ -35,13 +35,13 @@ ZEROES = Version(0, -1, 0)
 # -- page tables ----------------------------------------------------------------------------
 
 
-class Zero(Struct, frozen=True):
+class Zero(Struct, frozen=True, gc=False):
     """A PTE that maps the shared zero page: present, special, read-only, not counted."""
 
     uffd_wp: bool = False
 
 
-class Present(Struct, frozen=True):
+class Present(Struct, frozen=True, gc=False):
     """A PTE that maps a page. `exclusive` is used by the policy that keeps the bit here."""
 
     pfn: int
@@ -53,7 +53,7 @@ class Present(Struct, frozen=True):
     soft_dirty: bool = True
 
 
-class Swapped(Struct, frozen=True):
+class Swapped(Struct, frozen=True, gc=False):
     """A PTE that holds a swap entry, with pte_swp_exclusive()."""
 
     slot: int
@@ -66,7 +66,7 @@ Pte = Zero | Present | Swapped
 PageTable = Map[int, Pte]
 
 
-class Vma(Struct, frozen=True):
+class Vma(Struct, frozen=True, gc=False):
     """A piece of a range with one protection and one set of flags: pages `lo` to `hi` (vpns)."""
 
     lo: int
@@ -98,7 +98,7 @@ class Vma(Struct, frozen=True):
         return not self.shared
 
 
-class Area(Struct, frozen=True):
+class Area(Struct, frozen=True, gc=False):
     """A named range: where it starts, how long it was made, and the VMAs that are left of it.
 
     `target` of an mremap is a new range. `inode` names the shared memory or the file behind the
@@ -112,7 +112,7 @@ class Area(Struct, frozen=True):
     offset: int = 0
 
 
-class Mm(Struct, frozen=True):
+class Mm(Struct, frozen=True, gc=False):
     """mm_struct: ranges, in `order` of creation. MMF_HAS_PINNED is sticky, and not inherited."""
 
     areas: Map[str, Area]
@@ -122,7 +122,7 @@ class Mm(Struct, frozen=True):
     next_vpn: int = 0
 
 
-class Process(Struct, frozen=True):
+class Process(Struct, frozen=True, gc=False):
     """A task. After its exit `mm` is -1. `order` counts processes in order of creation."""
 
     mm: int
@@ -135,7 +135,7 @@ class Process(Struct, frozen=True):
 # -- physical memory ------------------------------------------------------------------------
 
 
-class Folio(Struct, frozen=True):
+class Folio(Struct, frozen=True, gc=False):
     """A small folio: one page frame, and every reference to it *itemised*.
 
     refcount is never stored: it is the sum of who holds the folio (`semantics.md` 1.2).
@@ -201,7 +201,7 @@ class Folio(Struct, frozen=True):
         )
 
 
-class Slot(Struct, frozen=True):
+class Slot(Struct, frozen=True, gc=False):
     """One page of the swap device: how many entries name it, its cache folio (or -1), its bytes."""
 
     count: int
@@ -209,7 +209,7 @@ class Slot(Struct, frozen=True):
     cache: int = -1
 
 
-class Handle(Struct, frozen=True):
+class Handle(Struct, frozen=True, gc=False):
     """A reference taken through GUP and held outside the page tables.
 
     `pages` are (vpn, pfn) in order, pfn ZERO_PFN for the zero page; `vpn` follows an mremap and
@@ -228,7 +228,7 @@ class Handle(Struct, frozen=True):
     forked: bool = False
 
 
-class Config(Struct, frozen=True):
+class Config(Struct, frozen=True, gc=False):
     """The knobs of a scenario's header. `swap` is "zram", "file" or "none"; sizes in base pages."""
 
     huge: int = 512
@@ -238,7 +238,7 @@ class Config(Struct, frozen=True):
     memory: int = 65536
 
 
-class Machine(Struct, frozen=True):
+class Machine(Struct, frozen=True, gc=False):
     """Everything an operation may read or change. Two equal machines behave alike for ever.
 
     `ghosts[mm][vpn]` is the ideal machine beside the real one: the version that this mm must see

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ Handler = Callable[[Draft, Any], Outcome]
 HANDLERS: dict[type[Operation], Handler] = {**tasks.HANDLERS, **devices.HANDLERS, **kernel.HANDLERS}
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What one operation did. `touched` are the frames whose folio it wrote or freed, and
     the slots (as ~slot) whose count it changed."""
 
@@ -28,7 +29,7 @@ class Step(Struct, frozen=True):
     outcome: Outcome
     events: tuple[Event, ...]
     violations: tuple[Violation, ...]
-    touched: frozenset[int]
+    touched: AbstractSet[int]
 
 
 def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = True) -> Step:
@@ -51,5 +52,9 @@ def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = Tru
     if m.copies != machine.copies:
         outcome = replace(outcome, copies=m.copies - machine.copies)
     return Step(
-        m.publish(), outcome, tuple(m.events or ()), tuple(m.violations), frozenset(m.touched)
+        m.publish(),
+        outcome,
+        tuple(m.events) if m.events else (),
+        tuple(m.violations) if m.violations else (),
+        m.touched,
     )

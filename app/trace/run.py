@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any
 
@@ -194,7 +195,7 @@ def outcome_code(outcome: Outcome) -> str:
     return " ".join(parts)
 
 
-def chain(before: bytes, machine: Machine, outcome: Outcome, touched: frozenset[int]) -> bytes:
+def chain(before: bytes, machine: Machine, outcome: Outcome, touched: AbstractSet[int]) -> bytes:
     """The next checksum: of the one before, the outcome, and every frame and PTE that changed.
 
     Written in what a reader can see, not in how the engine keeps it, so that another engine with

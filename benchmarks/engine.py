@@ -1,0 +1,96 @@
+"""The engine on 3 processes x 3 pages: steps a second, what a kept step costs, what seeking costs.
+
+Run: python benchmarks/engine.py. Medians of interleaved rounds; no figure passes or fails.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+from app import policies
+from app.engine import Machine, boot, step
+from app.engine import operations as ops
+from app.engine.state import Config
+
+ROUNDS = 9
+STEPS = 10_000
+PAGES = 3
+
+
+def program(seed: int) -> list[ops.Operation]:
+    """A random mix on 3 processes x 3 pages: every step is one that the machine can play."""
+    rng = random.Random(seed)
+    out: list[ops.Operation] = [ops.Mmap("A", "buf", PAGES)]
+    alive = ["A"]
+    born = 0
+    held: list[str] = []
+    while len(out) < STEPS:
+        actor = rng.choice(alive)
+        page = rng.randrange(PAGES)
+        place = ops.Place("buf", page, page + 1)
+        choice = rng.random()
+        if choice < 0.45:
+            out.append(ops.Write(actor, place, rng.randrange(256)))
+        elif choice < 0.75:
+            out.append(ops.Read(actor, place))
+        elif choice < 0.81 and len(alive) < 3:
+            born += 1
+            alive.append(f"P{born}")
+            out.append(ops.Fork(actor, alive[-1]))
+        elif choice < 0.86 and len(alive) == 3:
+            alive.remove(actor)
+            out.append(ops.Exit(actor))
+        elif choice < 0.91 and len(held) < 3:
+            held.append(f"p{len(out)}")
+            out.append(ops.Pin(actor, place, held[-1], write=rng.random() < 0.5))
+        elif choice < 0.96 and held:
+            out.append(ops.HandleRelease(held.pop(0)))
+        elif choice >= 0.96:
+            out.append(ops.Swapout("kernel", actor, place))
+    return out
+
+
+def play(program: list[ops.Operation], *, explain: bool) -> list[Machine]:
+    policy = policies.get("linux")
+    machine = boot(Config(), "A")
+    kept = [machine]
+    for operation in program:
+        machine = step(machine, operation, policy, explain=explain).after
+        kept.append(machine)
+    return kept
+
+
+def seconds(work: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def main() -> None:
+    programs = [program(seed) for seed in range(ROUNDS)]
+    plain, explained = [], []
+    for one in programs:
+        plain.append(STEPS / seconds(lambda one=one: play(one, explain=False)))
+        explained.append(STEPS / seconds(lambda one=one: play(one, explain=True)))
+    fast, told = statistics.median(plain), statistics.median(explained)
+    print(f"steps/s without explanations  {fast:10,.0f}")
+    print(f"steps/s with explanations     {told:10,.0f}   ratio {told / fast:.2f}")
+    print(f"cost of a kept step           {1e6 / fast:10.2f} us (the step itself; keeping is a reference)")
+    tracemalloc.start()
+    kept = play(programs[0], explain=False)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"memory of a kept step         {size / STEPS / 1024:10.2f} KiB")
+    near = statistics.median(seconds(lambda: [kept[10] for _ in range(1000)]) for _ in range(ROUNDS))
+    far = statistics.median(seconds(lambda: [kept[9_999] for _ in range(1000)]) for _ in range(ROUNDS))
+    print(f"seek step 10 / step 9,999     {near * 1e6:10.1f} ns / {far * 1e6:.1f} ns   ratio {far / near:.2f}")
+
+
+if __name__ == "__main__":
+    main()
