@@ -259,11 +259,20 @@ class Draft:
         lru[cpu] = ()
         self.lru = tuple(lru)
         self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
+        folios = self.folios
         for entry in batch:
-            if isinstance(entry, int):
-                self.put(entry, replace(self.folios[entry], batch=-1))
+            if type(entry) is int:
+                folio = replace(folios[entry], batch=-1)
+                if folio.maps:
+                    self.folios = folios = folios.set(entry, folio)
+                    self.touched.add(entry)
+                else:
+                    self.put(entry, folio)
+                    folios = self.folios
             else:
+                assert type(entry) is tuple
                 self.leave_batch(cpu, *entry)
+                folios = self.folios
 
     def leave_batch(self, cpu: int, pfn: int, name: str) -> None:
         """Linux lru_lazyfree() and __munlock_folio(): put off until the batch is drained."""
@@ -276,7 +285,7 @@ class Draft:
         self.put(pfn, folio)
 
     def locked(self, mm: int, vpn: int) -> bool:
-        vma = self.vma(mm, vpn)
+        vma = self.vma(mm, vpn) if mm in self.mms else None
         return vma is not None and vma.locked
 
     def add_to_batch(self, pfn: int, name: str) -> None:

@@ -159,5 +159,6 @@ def drop(m: Draft, name: str, pfn: int, *, pin: bool) -> None:
         folio = replace(folio, pins=without(folio.pins, name))
     else:
         folio = replace(folio, gets=without(folio.gets, name))
-    m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
+    if m.events is not None:
+        m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
     m.put(pfn, folio)

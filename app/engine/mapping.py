@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -86,21 +87,26 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     table = m.tables[mm]
     present = [vpn for vpn in pages if vpn in table]
     for vpn in present:
-        pte = table[vpn]
         m.clear_pte(mm, vpn)
-        if type(pte) is Present:
-            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, m.folios[pte.pfn].refcount - 1)
-            folio = m.folios[pte.pfn]
-            if pte.dirty and not folio.anon:
-                m.set_folio(pte.pfn, replace(folio, dirty=True))
-            m.unmap_page(pte.pfn, mm, vpn, vma_of(area, vpn))
-        elif type(pte) is Swapped:
-            m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
-            m.put_swap(pte.slot)
+        zap_entry(m, mm, vpn, table[vpn], vma_of(area, vpn))
     if present and m.policy.zap_drains:
         m.lru_add_drain(m.cpu)
     for vpn in pages:
         m.forget(mm, vpn)
+
+
+def zap_entry(m: Draft, mm: int, vpn: int, pte: Pte, vma: Vma | None) -> None:
+    """What an entry held is let go; the entry itself is the caller's to clear."""
+    if type(pte) is Present:
+        folio = m.folios[pte.pfn]
+        if m.events is not None:
+            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, folio.refcount - 1)
+        if pte.dirty and not folio.anon:
+            m.set_folio(pte.pfn, replace(folio, dirty=True))
+        m.unmap_page(pte.pfn, mm, vpn, vma)
+    elif type(pte) is Swapped:
+        m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
+        m.put_swap(pte.slot)
 
 
 def munmap(m: Draft, mm: int, name: str, pages: range) -> None:
@@ -113,15 +119,23 @@ def munmap(m: Draft, mm: int, name: str, pages: range) -> None:
 
 def exit_mm(m: Draft, mm: int) -> None:
     """Linux exit_mmap(): everything goes. Handles live on: they belong to files and devices."""
-    value = m.mms[mm]
+    table = m.tables[mm]
+    areas = m.mms[mm].areas.values()
+    m.tables = m.tables.delete(mm)
+    for vpn, pte in sorted(table.items(), key=itemgetter(0)):
+        vma = None
+        if type(pte) is Present and m.folios[pte.pfn].mlocked:
+            area = next(a for a in areas if a.start <= vpn < a.start + a.pages)
+            vma = vma_of(area, vpn)
+        zap_entry(m, mm, vpn, pte, vma)
     if m.policy.zap_drains:
         m.lru_add_drain(m.cpu)
-    for name in value.order:
-        area = value.areas[name]
-        zap_pages(m, mm, area, range(area.start, area.start + area.pages))
     m.mms = m.mms.delete(mm)
-    m.tables = m.tables.delete(mm)
     m.ghosts = m.ghosts.delete(mm)
+    for name, handle in m.handles.items():
+        if handle.owner == mm:
+            pages = tuple((-1, pfn) for _, pfn in handle.pages)
+            m.handles = m.handles.set(name, replace(handle, pages=pages))
 
 
 # -- changing -----------------------------------------------------------------------------------
