@@ -164,9 +164,10 @@ def bus(
 def ghost(layout: Layout, row: Row, x: float, item: Item, joins: float | None) -> str:
     """A mapping that this step removed: to the bus that is still there, or to the item."""
     y = track_y(row, item, layout.rows[item.row] is not row)
-    end = f"H{joins:g}"
     if joins is None:
         end = f"H{layout.frame_x - 40}V{item.y + MIDDLE + 8:g}H{layout.frame_x - 6}"
+    else:
+        end = f"H{joins:g}"
     return f'<path class="wire ghost" d="M{x:g} {row.top + 16 + PTE_HEIGHT}V{y:g}{end}"/>'
 
 

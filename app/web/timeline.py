@@ -165,9 +165,9 @@ def label_of(words: list[str], step: Json, glyph: str) -> str:
     place = next((w for w in words[2:] if "[" in w), "")
     page = place[place.find("[") :] if place else ""
     if verb == "write":
-        what = f"{page}={words[-1]}"
-    elif verb == "read":
-        what = f"{page} is {outcome.get('value')}".strip()
+        what = f"{page or words[0]}={words[-1]}"
+    elif verb == "read" or verb.startswith("read["):
+        what = f"{page or words[0]} reads {outcome.get('value')}"
     else:
         what = f"{verb} {page or (words[2] if len(words) > 2 else '')}".strip()
     return (what if glyph not in ("copy", "reuse") else f"{what} {glyph}")[:18]

@@ -1,0 +1,104 @@
+"""The explorer alone, for its tests: the application of one test, and a server in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import errors
+from app.resources import resource
+from app.service.runs import RunService
+from app.settings import Settings
+from app.store import migrate, open_engine
+from app.web import explorer, templating
+
+FORKS = """title: Pinned and swapped pages across two forks
+A mmap buf 4
+A write buf[0] 7
+A write buf[1] 3
+A write buf[2] 5
+kernel swapout A buf[1]
+A pin buf[2] p
+A fork B
+B fork C
+A write buf[0] 9
+p write 6
+A read buf[2]
+C write buf[1] 4
+C exit
+B write buf[0] 1
+"""
+LEAK = """title: vmsplice leak
+A mmap buf 1
+A write buf[0] 7
+A fork B
+B splice buf[0] g
+B munmap buf
+A write buf[0] 42
+g read
+g release
+"""
+
+POLICY = (
+    "default-src 'none'; script-src 'self' https://cdn.jsdelivr.net; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+class StrictPolicy:
+    """The strictest Content-Security-Policy that the explorer shall live under."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                header = (b"content-security-policy", POLICY.encode())
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy)
+
+
+def explorer_app(settings: Settings) -> FastAPI:
+    app = FastAPI()
+    app.state.engine = open_engine(settings)
+    migrate(app.state.engine)
+    app.state.runs = RunService(app.state.engine, settings)
+    errors.install(app)
+    app.include_router(templating.router())
+    app.include_router(
+        explorer.router(app.state.runs, templating.environment(settings), settings)
+    )
+    app.mount("/static", StaticFiles(directory=resource("static")))
+    app.add_middleware(StrictPolicy)
+    return app
+
+
+def make_run(app: FastAPI, text: str, policy: str = "linux") -> str:
+    runs: RunService = app.state.runs
+    return asyncio.run(runs.create(text, policy)).id
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of a server that lives as long as the block."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
