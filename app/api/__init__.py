@@ -1,0 +1,5 @@
+"""The JSON interface, and the twins of pages for programs and mail."""
+
+from app.api.router import install
+
+__all__ = ["install"]

@@ -1,0 +1,69 @@
+"""The application: settings in, routes and their guards out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import __version__, api, errors, logs, operation, web
+from app.metrics import Metrics
+from app.middleware import Guard
+from app.scenario import library
+from app.service import RunService
+from app.settings import Settings
+from app.store import open_engine
+
+DESCRIPTION = """\
+See, step by step, what Linux does with a page of anonymous memory. A scenario is a short text; \
+played under a policy it becomes a run, immutable and named by its content. Errors are \
+`application/problem+json` (RFC 9457); those of a scenario carry `errors` with line and column."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application of one server. Opens no connection; the store is migrated by `serve`.
+
+    Raises StoreUnavailable when the data directory cannot be made.
+    """
+    settings = settings or Settings()
+    app = FastAPI(
+        title="cowscope",
+        version=__version__,
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.engine = open_engine(settings)
+    app.state.runs = RunService(app.state.engine, settings)
+    app.state.metrics = Metrics(app.state.runs)
+    errors.install(app)
+    app.include_router(operation.router)
+    api.install(app)
+    web.install(app, settings)
+    app.add_middleware(Guard, metrics=app.state.metrics)
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+def served_app() -> FastAPI:
+    """The application as a server process runs it: settings from the environment, and warm."""
+    settings = Settings()
+    logs.configure(settings)
+    app = create_app(settings)
+    library()
+    # What is here now stays for good: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -1,0 +1,22 @@
+"""Runs as pages, the JSON interface and the command line use them: made, found, played, kept."""
+
+from app.service.budget import TooMuchWork, page_steps
+from app.service.runs import (
+    LoadedRun,
+    RunNotPlayable,
+    RunService,
+    StoredRun,
+    UnknownRun,
+    UnknownStep,
+)
+
+__all__ = [
+    "LoadedRun",
+    "RunNotPlayable",
+    "RunService",
+    "StoredRun",
+    "TooMuchWork",
+    "UnknownRun",
+    "UnknownStep",
+    "page_steps",
+]

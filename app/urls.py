@@ -1,0 +1,35 @@
+"""Every URL of runs and scenarios is made here."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+
+def run_url(run_id: str) -> str:
+    return f"/r/{quote(run_id, safe='')}/0"
+
+
+def step_url(run_id: str, step: int) -> str:
+    return f"/r/{quote(run_id, safe='')}/{step}"
+
+
+def step_twin_url(run_id: str, step: int, suffix: str) -> str:
+    """`suffix` is "json" or "txt"."""
+    return f"{step_url(run_id, step)}.{suffix}"
+
+
+def run_twin_url(run_id: str, suffix: str) -> str:
+    """`suffix` is "json" or "cow"."""
+    return f"/r/{quote(run_id, safe='')}.{suffix}"
+
+
+def scenario_url(slug: str) -> str:
+    return f"/s/{quote(slug, safe='')}"
+
+
+def api_run_url(run_id: str) -> str:
+    return f"/api/v1/runs/{quote(run_id, safe='')}"
+
+
+def api_step_url(run_id: str, step: int) -> str:
+    return f"{api_run_url(run_id)}/steps/{step}"
