@@ -115,6 +115,7 @@ class ExplorerContext(Struct, frozen=True):
     changes                  (subject, words) for each mark in the drawing
     svg, lanes, overview     the drawing, the timeline, and all marked steps of a long run ("" else)
     glyphs                   (SVG, words) of the timeline's key
+    octagon                  the sign of a violation
     why                      the explanation; `alarms` violations at this step
     chips                    properties; `policies` the switcher, `keys` the table of keys
     names, rows, frames, slots, handles   the tables that say what the drawing shows
