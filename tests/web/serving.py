@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import uvicorn
@@ -86,8 +87,10 @@ def explorer_app(settings: Settings) -> FastAPI:
 
 
 def make_run(app: FastAPI, text: str, policy: str = "linux") -> str:
+    """The name of a new run. In a thread of its own: Playwright's loop may run in this one."""
     runs: RunService = app.state.runs
-    return asyncio.run(runs.create(text, policy)).id
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(runs.create(text, policy))).result().id
 
 
 @contextmanager

@@ -1,0 +1,81 @@
+"""`cowscope serve`: the store migrated, uvicorn started, the URL told once it answers."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import uvicorn
+
+from app.settings import Settings
+from app.store import StoreUnavailable, migrate, open_engine
+
+
+class ServeFailed(Exception):
+    """The server cannot start; says what is missing and how to get it."""
+
+
+class Announcing(uvicorn.Server):
+    """Prints its URL when the sockets listen and the application is ready."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"cowscope is at {url_of(self.config)}", flush=True)
+
+
+def url_of(config: uvicorn.Config) -> str:
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "") else config.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{config.port}/"
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until told to stop. Raises ServeFailed."""
+    try:
+        engine = open_engine(settings)
+        migrate(engine)
+        engine.dispose()
+    except StoreUnavailable as error:
+        raise ServeFailed(f"The store cannot be used: {error.reason}") from error
+    # Server processes read their settings from the environment.
+    for name in ("host", "port", "workers"):
+        os.environ[f"COWSCOPE_{name.upper()}"] = str(getattr(settings, name))
+    config = uvicorn.Config(
+        "app.main:served_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_level="warning",
+        access_log=settings.access_log,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        server_header=False,
+    )
+    listening = listen(config, settings)
+    if settings.workers > 1:
+        from uvicorn.supervisors import Multiprocess
+
+        print(f"cowscope is at {url_of(config)} ({settings.workers} workers)", flush=True)
+        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+    else:
+        Announcing(config).run(sockets=[listening])
+
+
+def listen(config: uvicorn.Config, settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        raise ServeFailed(
+            f"Port {settings.port} on {settings.host} cannot be used: {error.strerror}. "
+            "Choose another with --port."
+        ) from error
+    config.port = listening.getsockname()[1]
+    listening.set_inheritable(True)
+    return listening

@@ -1,0 +1,40 @@
+"""The pages: every route that answers with HTML, and the files they use."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.resources import resource
+from app.settings import Settings
+
+from . import editor, explorer, home, problems, reference, templating
+
+__all__ = ["install"]
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+class Files(StaticFiles):
+    """Static files; one that is asked for by its content's hash never changes."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if scope["query_string"].startswith(b"v=") and response.status_code == 200:
+            response.headers["Cache-Control"] = FOREVER
+        return response
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Add all pages to an application whose `state.runs` is there already."""
+    runs = app.state.runs
+    templates = templating.environment(settings)
+    app.state.error_page = problems.error_page(templates)
+    app.include_router(templating.router())
+    app.include_router(home.router(runs, templates))
+    app.include_router(editor.router(runs, templates))
+    app.include_router(reference.router(templates))
+    app.include_router(explorer.router(runs, templates, settings))
+    app.mount("/static", Files(directory=resource("static")), name="static")

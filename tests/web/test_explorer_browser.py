@@ -1,0 +1,305 @@
+"""The explorer in a browser: with and without script, keys, history, sizes, themes, no internet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from app.settings import Settings
+from tests.web.serving import FORKS, LEAK, explorer_app, make_run, serving
+
+CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
+SIZES = [(1440, 900), (1280, 720), (1024, 768), (390, 844)]
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("explorer")))
+    yield app
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def address(app: FastAPI) -> Iterator[str]:
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def forks(app: FastAPI, address: str) -> str:
+    return f"{address}/r/{make_run(app, FORKS)}"
+
+
+@pytest.fixture(scope="module")
+def leak(app: FastAPI, address: str) -> str:
+    return f"{address}/r/{make_run(app, LEAK, 'mapcount')}"
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains about; the CDN, which tests cannot reach, aside."""
+    found: list[str] = []
+    page.route(CDN, lambda route: route.abort())
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on(
+        "console",
+        lambda message: found.append(message.text)
+        if message.type in ("error", "warning") and "ERR_FAILED" not in message.text
+        else None,
+    )
+    yield found
+    assert found == []
+
+
+def open_step(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_function("window.htmx !== undefined")
+
+
+def at_step(page: Page, number: int) -> None:
+    """The page, all its panes, the address and the slider are at a step."""
+    expect(page.locator("#explorer")).to_have_attribute("data-step", str(number))
+    steps = page.eval_on_selector_all("[data-step]", "all => all.map(e => e.dataset.step)")
+    assert set(steps) == {str(number)}
+    assert page.url.endswith(f"/{number}")
+    assert page.locator("#scrub").input_value() == str(number)
+    assert f"step {number} of" in page.title()
+
+
+def test_keys(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/7")
+    for key, step in [
+        ("ArrowRight", 8), ("ArrowLeft", 7), ("l", 8), ("h", 7), ("j", 8), ("k", 7),
+        ("End", 14), ("Home", 0), ("Shift+ArrowRight", 5), ("Shift+ArrowRight", 6),
+        ("Shift+ArrowLeft", 5),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        at_step(page, step)
+    for key in "g12":
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    at_step(page, 12)
+    page.keyboard.press("?")
+    expect(page.locator("#keysheet")).to_have_attribute("open", "")
+    page.keyboard.press("Escape")
+    expect(page.locator("#keysheet")).not_to_have_attribute("open", "")
+    page.keyboard.press("Control+ArrowRight")
+    page.keyboard.press("Alt+h")
+    at_step(page, 12)
+
+
+def test_a_key_finds_the_next_violation(page: Page, leak: str, complaints: list[str]) -> None:
+    open_step(page, f"{leak}/0")
+    page.keyboard.press("v")
+    expect(page.get_by_role("alert")).to_contain_text("isolation violated", ignore_case=True)
+
+
+def test_keys_leave_fields_alone(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/3")
+    page.locator("#stepno").fill("")
+    page.locator("#stepno").press_sequentially("l1")
+    at_step_now = page.locator("#explorer").get_attribute("data-step")
+    assert (at_step_now, page.locator("#stepno").input_value()) == ("3", "l1")
+
+
+def test_a_held_key_never_queues_and_ends_at_the_end(
+    page: Page, forks: str, complaints: list[str]
+) -> None:
+    open_step(page, f"{forks}/0")
+    for _ in range(200):
+        page.keyboard.down("ArrowRight")  # repeats after the first
+        if page.locator("#explorer").get_attribute("data-step") == "14":
+            break
+    page.keyboard.up("ArrowRight")
+    at_step(page, 14)
+
+
+def test_stepping_replaces_and_jumping_pushes(
+    page: Page, forks: str, complaints: list[str]
+) -> None:
+    open_step(page, f"{forks}/2")
+    page.keyboard.press("ArrowRight")
+    at_step(page, 3)
+    page.locator("#script a", has_text="C exit").click()
+    at_step(page, 13)
+    page.locator("#lanes a[aria-label^='step 6:']").click()
+    at_step(page, 6)
+    page.go_back()
+    at_step(page, 13)
+    page.go_back()
+    at_step(page, 3)
+
+
+def test_the_scrubber(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/2")
+    page.locator("#scrub").fill("11")
+    at_step(page, 11)
+    page.locator("#scrub").focus()
+    page.keyboard.press("ArrowLeft")
+    at_step(page, 10)
+    assert page.evaluate("document.activeElement.id") == "scrub"
+
+
+def test_an_older_answer_never_replaces_a_newer(
+    page: Page, forks: str, complaints: list[str]
+) -> None:
+    open_step(page, f"{forks}/0")
+    held: list[Route] = []
+    page.route(f"{forks}/5", lambda route: held.append(route))
+    page.evaluate("visit(`${$('#explorer').dataset.base}/5`, $('#lanes'))")
+    page.evaluate("visit(`${$('#explorer').dataset.base}/9`, $('#script'))")
+    expect(page.locator("#explorer")).to_have_attribute("data-step", "9")
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(200)
+    at_step(page, 9)
+
+
+def test_policy_switch_keeps_the_step(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/9")
+    page.keyboard.press("1")
+    expect(page.locator("#policies [aria-current]")).to_have_text("mapcount")
+    assert page.url.endswith("/9")
+    assert "policy=" not in page.url
+    assert not page.url.startswith(forks)
+    at_step(page, 9)
+
+
+def test_copy_link(context: BrowserContext, page: Page, forks: str, complaints: list[str]) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_step(page, f"{forks}/8")
+    page.keyboard.press("ArrowRight")
+    at_step(page, 9)
+    page.keyboard.press("c")
+    expect(page.locator("#copy .says")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{forks}/9"
+
+
+def test_the_caption_speaks(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/8")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("status")).to_contain_text("Step 9 of 14: A write buf[0] 9.")
+    expect(page.get_by_role("status")).to_contain_text("must be copied")
+
+
+def test_without_script(browser: Browser, forks: str) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{forks}/8")
+    page.locator("#next").click()
+    assert page.url == f"{forks}/9"
+    page.locator("#script a", has_text="C exit").click()
+    assert page.url == f"{forks}/13"
+    page.locator("#stepno").fill("4")
+    page.locator("#stepno").press("Enter")
+    assert page.url == f"{forks}/4"
+    page.locator("#policies a", has_text="textbook").click()
+    assert page.url.endswith("/4")
+    expect(page.locator("#policies [aria-current]")).to_have_text("textbook")
+    page.locator(".look summary").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.url.endswith("/4")
+
+
+def test_a_cdn_that_refuses_is_replaced(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/3")
+    page.keyboard.press("ArrowRight")
+    at_step(page, 4)
+
+
+def test_a_cdn_that_is_silent_is_replaced(page: Page, forks: str) -> None:
+    page.route(CDN, lambda route: None)  # never answers
+    page.goto(f"{forks}/3", wait_until="commit")
+    page.wait_for_function("window.htmx !== undefined")
+    page.keyboard.press("ArrowRight")
+    at_step(page, 4)
+
+
+def test_a_cdn_that_lies_is_not_run(page: Page, forks: str) -> None:
+    page.route(
+        CDN,
+        lambda route: route.fulfill(
+            body="window.evil = 1",
+            content_type="text/javascript",
+            headers={"Access-Control-Allow-Origin": "*"},
+        ),
+    )
+    open_step(page, f"{forks}/3")
+    assert page.evaluate("window.evil") is None
+    page.keyboard.press("ArrowRight")
+    at_step(page, 4)
+
+
+def test_theme_and_size_at_once(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/3")
+    page.locator(".look summary").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("button", name="Larger").click()
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.locator("html").get_attribute("data-size") == "larger"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_overflows(page: Page, forks: str, leak: str, size: tuple[int, int]) -> None:
+    page.route(CDN, lambda route: route.abort())
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for url in (f"{forks}/0", f"{forks}/9", f"{forks}/14", f"{leak}/6"):
+        page.goto(url)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= size[0], f"{url} is {wide} wide"
+        expect(page.locator("#next, #prev").first).to_be_in_viewport()
+        expect(page.locator("#scrub")).to_have_count(1)
+
+
+def test_the_phone_has_tables_and_large_targets(page: Page, forks: str) -> None:
+    page.route(CDN, lambda route: route.abort())
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_step(page, f"{forks}/9")
+    expect(page.locator("#tables")).to_be_in_viewport()
+    expect(page.locator("#draw")).to_be_hidden()
+    box = page.locator("#next").bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 44
+    page.locator("#next").click()
+    at_step(page, 10)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing(
+    browser: Browser, forks: str, leak: str, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 900},
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.route(CDN, lambda route: route.abort())
+    for url in (f"{forks}/0", f"{forks}/9", f"{leak}/6"):
+        page.goto(url)
+        found = Axe().run(page).response["violations"]
+        assert found == [], [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found]
+    context.close()
+
+
+def test_print_shows_one_step_in_light(page: Page, forks: str) -> None:
+    page.route(CDN, lambda route: route.abort())
+    page.goto(f"{forks}/9")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator("#draw svg").first).to_be_visible()
+    expect(page.locator("#scrub")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(20, 22, 26)"
