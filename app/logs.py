@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from structlog.dev import plain_traceback
 
 from app.settings import Settings
 
@@ -24,7 +25,7 @@ def configure(settings: Settings) -> dict[str, Any]:
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain_traceback)]
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,

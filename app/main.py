@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from logging.config import dictConfig
 
 from fastapi import FastAPI
 
@@ -60,7 +61,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def served_app() -> FastAPI:
     """The application as a server process runs it: settings from the environment, and warm."""
     settings = Settings()
-    logs.configure(settings)
+    dictConfig(logs.configure(settings))
     app = create_app(settings)
     library()
     # What is here now stays for good: the collector need not look at it again.

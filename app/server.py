@@ -60,7 +60,7 @@ def run_server(settings: Settings) -> None:
         from uvicorn.supervisors import Multiprocess
 
         print(f"cowscope is at {url_of(config)} ({settings.workers} workers)", flush=True)
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+        Multiprocess(config, sockets=[listening]).run()
     else:
         Announcing(config).run(sockets=[listening])
 

@@ -102,7 +102,7 @@ async def create_run(new: NewRun, runs: Runs, response: Response) -> CreatedRun:
     tags=["runs"],
     summary="A run: its scenario and how it went",
     operation_id="get_run",
-    responses=problems(_404=NO_RUN, _410=NOT_PLAYABLE, _422=BAD_REQUEST, _503=UNAVAILABLE),
+    responses=problems(_404=NO_RUN, _409=NOT_PLAYABLE, _422=BAD_REQUEST, _503=UNAVAILABLE),
 )
 async def get_run(run_id: RunId, runs: Runs) -> StoredRunOut:
     return run_out(await runs.load(run_id))
@@ -116,7 +116,7 @@ async def get_run(run_id: RunId, runs: Runs) -> StoredRunOut:
     response_model=StepOut,
     responses=problems(
         _404="No run has this id, or it has fewer steps: `nearest` is its last one",
-        _410=NOT_PLAYABLE,
+        _409=NOT_PLAYABLE,
         _422=BAD_REQUEST,
         _503=UNAVAILABLE,
     ),
