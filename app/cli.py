@@ -42,7 +42,9 @@ def read_text(file: str) -> str:
         raise fail(f"{file}: {error.strerror}", BAD_INPUT) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise fail(f"{file}:{line}:1: not UTF-8: byte 0x{error.object[error.start]:02x}", BAD_INPUT) from error
+        raise fail(
+            f"{file}:{line}:1: not UTF-8: byte 0x{error.object[error.start]:02x}", BAD_INPUT
+        ) from error
 
 
 def report(file: str, errors: ScenarioErrors) -> typer.Exit:

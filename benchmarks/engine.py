@@ -81,15 +81,21 @@ def main() -> None:
     fast, told = statistics.median(plain), statistics.median(explained)
     print(f"steps/s without explanations  {fast:10,.0f}")
     print(f"steps/s with explanations     {told:10,.0f}   ratio {told / fast:.2f}")
-    print(f"cost of a kept step           {1e6 / fast:10.2f} us (the step itself; keeping is a reference)")
+    print(f"cost of a kept step           {1e6 / fast:10.2f} us, the step itself included")
     tracemalloc.start()
     kept = play(programs[0], explain=False)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     print(f"memory of a kept step         {size / STEPS / 1024:10.2f} KiB")
-    near = statistics.median(seconds(lambda: [kept[10] for _ in range(1000)]) for _ in range(ROUNDS))
-    far = statistics.median(seconds(lambda: [kept[9_999] for _ in range(1000)]) for _ in range(ROUNDS))
-    print(f"seek step 10 / step 9,999     {near * 1e6:10.1f} ns / {far * 1e6:.1f} ns   ratio {far / near:.2f}")
+    near = statistics.median(
+        seconds(lambda: [kept[10] for _ in range(1000)]) for _ in range(ROUNDS)
+    )
+    far = statistics.median(
+        seconds(lambda: [kept[9_999] for _ in range(1000)]) for _ in range(ROUNDS)
+    )
+    print(
+        f"seek step 10 / 9,999 {near * 1e6:10.1f} ns / {far * 1e6:.1f} ns   ratio {far / near:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -37,18 +37,19 @@ function visit(url, source) {
   else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'outerHTML show:none' });
 }
 
-document.addEventListener('htmx:configRequest', e => {
-  if ($('#explorer')) e.detail.number = ++asked;
-});
+document.addEventListener('htmx:configRequest', () => { asked += 1; });
 document.addEventListener('htmx:beforeRequest', e => {
-  e.detail.xhr.number = asked;
+  const number = asked;
   inFlight += 1;
+  // Listened for at the source: once that is swapped away, its events reach nobody else.
+  e.detail.elt.addEventListener('htmx:beforeOnLoad', answer => {
+    if (answer.detail.xhr === e.detail.xhr && number !== asked) answer.preventDefault(); // too late
+  });
 });
 document.addEventListener('htmx:afterRequest', () => { inFlight -= 1; });
 let kept = null; // what a swap would lose
 document.addEventListener('htmx:beforeSwap', e => {
   if (e.detail.target.id !== 'explorer') return;
-  if (e.detail.xhr.number !== asked) e.detail.shouldSwap = false; // an older answer came late
   kept = { sheet: $('#keysheet')?.open, look: $('.look')?.open, draw: $('#draw')?.scrollTop };
 });
 document.addEventListener('htmx:afterSettle', () => settle());

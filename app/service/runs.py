@@ -213,9 +213,7 @@ class RunService:
         )
         return self._keep(LoadedRun(stored, played, differs))
 
-    def _create(
-        self, text: str, policy: str | None, based_on: tuple[str, int] | None
-    ) -> LoadedRun:
+    def _create(self, text: str, policy: str | None, based_on: tuple[str, int] | None) -> LoadedRun:
         scenario = parse_to_store(text)
         name = policy or scenario.policy or policies.DEFAULT
         policies.get(name)
@@ -233,9 +231,7 @@ class RunService:
         if work > self._max_page_steps:
             raise TooMuchWork(work, self._max_page_steps)
 
-    def _store(
-        self, policy: str, played: PlayedRun, based_on: tuple[str, int] | None
-    ) -> StoredRun:
+    def _store(self, policy: str, played: PlayedRun, based_on: tuple[str, int] | None) -> StoredRun:
         with open_session(self._engine) as session:
             if based_on is not None and get_run(session=session, run_id=based_on[0]) is None:
                 raise UnknownRun(based_on[0])

@@ -10,7 +10,7 @@ from html import escape
 
 from . import marks
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, TRACK_PITCH, Grip, Item, Layout, Row
-from .scene import Cell, Frame, Scene, place_of
+from .scene import Cell, Frame, Scene, Slot, place_of
 
 MIDDLE = FRAME_HEIGHT / 2
 TALL = 640
@@ -176,7 +176,7 @@ def ghost(layout: Layout, row: Row, x: float, item: Item, joins: float | None) -
 
 def things(layout: Layout, scene: Scene) -> str:
     out = [copy_arrow(layout, scene, *pair) for pair in scene.copies]
-    boxes = {**scene.frames, **scene.slots}
+    boxes: dict[str, Frame | Slot] = {**scene.frames, **scene.slots}
     taken = {layout.items[label].y for label, box in boxes.items() if box.state != "freed"}
     for label, box in boxes.items():
         y = layout.items[label].y
@@ -186,9 +186,11 @@ def things(layout: Layout, scene: Scene) -> str:
             out.append(marks.frame(layout.frame_x, y, box))
         else:
             out.append(marks.slot(layout.frame_x, y + 8, box))
-    for grip in layout.grips:
-        if grip.first <= scene.number <= grip.last and grip.handle in scene.handles:
-            out.append(grip_mark(layout, scene, grip))
+    out += [
+        grip_mark(layout, scene, grip)
+        for grip in layout.grips
+        if grip.first <= scene.number <= grip.last and grip.handle in scene.handles
+    ]
     return "".join(out)
 
 

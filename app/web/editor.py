@@ -91,7 +91,9 @@ def shown(error: ScenarioError, lines: list[str]) -> Shown:
     token = error.token.split("\n")[0]
     if not line[at:].startswith(token):
         token = ""
-    return Shown(error, line[:at], token or line[at : at + 1] or " ", line[at + len(token or " ") :])
+    return Shown(
+        error, line[:at], token or line[at : at + 1] or " ", line[at + len(token or " ") :]
+    )
 
 
 def limits_of(text: str, scenario: Scenario | None) -> tuple[Limit, ...]:

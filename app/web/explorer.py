@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.trace import KINDS
 from app.urls import run_url, step_url
 
-from . import drawing, timeline
+from . import drawing, marks, timeline
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse, survey
 from .layout import Layout, lay_out
@@ -160,9 +160,7 @@ class ExplorerContext(Struct, frozen=True):
 
 
 GLYPHS = tuple((Markup(timeline.sample(kind)), words) for kind, words in timeline.GLYPH_NAMES)
-OCTAGON = Markup(
-    f'<svg viewBox="0 0 30 30" aria-hidden="true">{timeline.octagon(15, 15, 14)}</svg>'
-)
+OCTAGON = Markup(f'<svg viewBox="0 0 30 30" aria-hidden="true">{marks.octagon(15, 15, 14)}</svg>')
 
 
 class Plan(Struct, frozen=True):
@@ -303,7 +301,9 @@ def policy_links(base: str, number: int, current: str) -> tuple[PolicyLink, ...]
     if current not in names:
         names.append(current)
     return tuple(
-        PolicyLink(name, sentences.get(name, name), f"{base}/{number}?policy={name}", name == current)
+        PolicyLink(
+            name, sentences.get(name, name), f"{base}/{number}?policy={name}", name == current
+        )
         for name in names
     )
 
@@ -368,7 +368,9 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     async def start(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
         policy = request.query_params.get("policy")
-        return await sibling(loaded.id, 0, policy) if policy else RedirectResponse(run_url(loaded.id))
+        return (
+            await sibling(loaded.id, 0, policy) if policy else RedirectResponse(run_url(loaded.id))
+        )
 
     # Plain routes: the path and two headers are all there is to read.
     routes.add_route("/r/{run}/{step:int}", show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jinja2
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -98,10 +98,12 @@ def chips() -> dict[str, Callable[[Shipped], bool]]:
     """Filter by key."""
     tests: dict[str, Callable[[Shipped], bool]] = {"v": lambda s: bool(violating(s))}
     for key, (_, words) in FACTS.items():
-        tests[key] = lambda s, words=words: any(  # type: ignore[misc]
-            word in tag for tag in s.scenario.tags for word in words
-        )
+        tests[key] = partial(tagged, words)
     return tests
+
+
+def tagged(words: tuple[str, ...], shipped: Shipped) -> bool:
+    return any(word in tag for tag in shipped.scenario.tags for word in words)
 
 
 @lru_cache(maxsize=256)
@@ -122,13 +124,13 @@ def card(slug: str) -> Card:
 
 def search(query: str, chosen: str) -> list[Shipped]:
     """Shipped scenarios that have every word of `query` and pass the chip."""
-    test = chips().get(chosen, lambda _: True)
+    test = chips().get(chosen)
     words = query.lower().split()
     out = []
     for shipped in library():
         scenario = shipped.scenario
         text = f"{scenario.text} {shipped.slug}".lower()
-        if test(shipped) and all(word in text for word in words):
+        if (test is None or test(shipped)) and all(word in text for word in words):
             out.append(shipped)
     return out
 

@@ -297,8 +297,8 @@ def place(survey: Survey, rows: list[Row], lanes: list[int], items: list[Item]) 
     many = len(survey.processes) > 4
     cell, gap = (88, 8) if many else (112, 12)
     columns = tuple(
-        Column(name, survey.parents.get(name, ""), *life, x=LABEL_WIDTH + i * (cell + gap))
-        for i, (name, life) in enumerate(survey.processes.items())
+        Column(name, survey.parents.get(name, ""), first, last, LABEL_WIDTH + i * (cell + gap))
+        for i, (name, (first, last)) in enumerate(survey.processes.items())
     )
     frame_x = LABEL_WIDTH + len(columns) * (cell + gap) + 38
     handle_x = frame_x + FRAME_WIDTH + 60
@@ -308,7 +308,9 @@ def place(survey: Survey, rows: list[Row], lanes: list[int], items: list[Item]) 
         height = row_height(row, max(1, count))
         placed_rows.append(replace(row, lanes=max(1, count), top=y, height=height))
         y += height
-    placed = {i.label: replace(i, y=placed_rows[i.row].top + 8 + i.lane * LANE_PITCH) for i in items}
+    placed = {
+        i.label: replace(i, y=placed_rows[i.row].top + 8 + i.lane * LANE_PITCH) for i in items
+    }
     grips = grips_of(survey, placed)
     most = max((grip.column + 1 for grip in grips), default=0)
     return Layout(

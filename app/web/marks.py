@@ -26,8 +26,7 @@ def text(x: float, y: float, content: object, css: str) -> str:
 def pencil(x: float, y: float) -> str:
     """Writable."""
     return (
-        f'<path class="glyph" d="M{x:g} {y + 11:g}l1-4l7-7l3 3l-7 7z'
-        f'M{x + 6.5:g} {y + 1.5:g}l3 3"/>'
+        f'<path class="glyph" d="M{x:g} {y + 11:g}l1-4l7-7l3 3l-7 7zM{x + 6.5:g} {y + 1.5:g}l3 3"/>'
     )
 
 
@@ -117,7 +116,9 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
     else:
         out.append(bits(x, y, w, cell))
     if cell.exclusive and cell.kind == "present":
-        out.append(f'<path class="ptekey" transform="translate({x + w - 13:g},{y + 3:g})" d="{KEY}"/>')
+        out.append(
+            f'<path class="ptekey" transform="translate({x + w - 13:g},{y + 3:g})" d="{KEY}"/>'
+        )
     if cell.changed:
         out.append(bracket(x - 4, y - 4, w + 8, PTE_HEIGHT + 8))
     return "".join(out) + "</g></a>"
@@ -160,10 +161,7 @@ def counter(name: str, value: Count) -> str:
     """A change shows the old number struck through."""
     if value.was is None:
         return f'{name} <tspan class="n">{value.now}</tspan>'
-    return (
-        f'{name} <tspan class="was">{value.was}</tspan>'
-        f'<tspan class="flip">→{value.now}</tspan>'
-    )
+    return f'{name} <tspan class="was">{value.was}</tspan><tspan class="flip">→{value.now}</tspan>'
 
 
 def frame(x: float, y: float, f: Frame) -> str:
@@ -183,8 +181,12 @@ def frame(x: float, y: float, f: Frame) -> str:
         )
     out.append(text(x + 50, y + h / 2 + 10, f.value.now, value_css(f.value)))
     if f.value.was is not None:
-        out.append(f'<text x="{x + 50:g}" y="{y + 15:g}" class="mid cnt"><tspan class="was">{f.value.was}</tspan></text>')
-    out.append(f'<line class="vline" x1="{x + 78:g}" y1="{y + 8:g}" x2="{x + 78:g}" y2="{y + h - 8:g}"/>')
+        out.append(
+            f'<text x="{x + 50:g}" y="{y + 15:g}" class="mid cnt"><tspan class="was">{f.value.was}</tspan></text>'
+        )
+    out.append(
+        f'<line class="vline" x1="{x + 78:g}" y1="{y + 8:g}" x2="{x + 78:g}" y2="{y + h - 8:g}"/>'
+    )
     out.append(text(x + 88, y + 20, f.label, "fid"))
     out.append(text(x + w - 10, y + 20, f.words, "end flag own" if f.exclusive else "end flag"))
     counts = [counter("ref", f.ref), counter("map", f.map)]
@@ -277,7 +279,9 @@ def handle(x: float, mid: float, hold: Hold, page: int) -> str:
     if hold.state == "new":
         out.append(bracket(x - 4, mid - 26, 72, 52))
     if hold.bad:
-        out.append(f'<rect class="badring" x="{x - 5:g}" y="{mid - 27:g}" width="74" height="54" rx="27"/>')
+        out.append(
+            f'<rect class="badring" x="{x - 5:g}" y="{mid - 27:g}" width="74" height="54" rx="27"/>'
+        )
         out.append(octagon(x + 60, mid - 24))
         out.append(text(x + 68, mid + 44, hold.bad, "end badtext"))
     return "".join(out) + "</g>"

@@ -17,8 +17,8 @@ from .templating import look_of
 
 MARKS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("Struct pages", (
-        ("Thick border, solid gate with a key", "The exclusive bit is set: this process owns the page."),
-        ("Thin border, hatched gate", "The bit is clear: the page may be shared. Also with one mapping."),
+        ("Thick border, solid gate with a key", "The exclusive bit is set: one process owns it."),
+        ("Thin border, hatched gate", "The bit is clear: maybe shared, also with one mapping."),
         ("Big digits", "What the page holds."),
         ("ref, map, pin", "The counters; 3→2 is a change in this step."),
         ("Square token", "One mapping: one reference and one mapcount."),

@@ -145,9 +145,7 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
         if e["kind"] == "copy" and e.get("frame") in frames and e.get("to") in frames
     )
     scene = Scene(number, cells, frames, slots, handles, copies)
-    return Scene(
-        number, cells, frames, slots, handles, copies, changes_of(layout, scene, step)
-    )
+    return Scene(number, cells, frames, slots, handles, copies, changes_of(layout, scene, step))
 
 
 # -- page tables ------------------------------------------------------------------------------
@@ -372,15 +370,18 @@ def changes_of(layout: Layout, scene: Scene, step: Json) -> tuple[tuple[str, str
         for process, cell in cells.items():
             if cell.changed:
                 out.append((f"{process} {row.label}", cell_change(cell)))
-    for thing in (*scene.frames.values(), *scene.slots.values()):
+    things: list[Frame | Slot] = [*scene.frames.values(), *scene.slots.values()]
+    for thing in things:
         if thing.state in ("new", "freed"):
             words = "new, exclusive" if getattr(thing, "exclusive", False) else thing.state
             out.append((thing.label, "freed" if thing.state == "freed" else words))
         elif thing.notes:
             out.append((thing.label, ", ".join(thing.notes)))
-    for hold in scene.handles.values():
-        if hold.state == "new":
-            out.append((hold.name, f"{hold.words} on {', '.join(hold.frames)}"))
+    out += [
+        (hold.name, f"{hold.words} on {', '.join(hold.frames)}")
+        for hold in scene.handles.values()
+        if hold.state == "new"
+    ]
     return tuple(out)
 
 
@@ -393,8 +394,10 @@ def cell_change(cell: Cell) -> str:
     elif cell.was:
         words.append(f"{cell.was} → nothing")
     names = {"W": "writable", "D": "dirty", "S": "soft-dirty", "U": "uffd-wp"}
-    for bit in cell.flips:
-        words.append(("now " if bit in cell.bits else "no longer ") + names.get(bit, "present"))
+    words += [
+        ("now " if bit in cell.bits else "no longer ") + names.get(bit, "present")
+        for bit in cell.flips
+    ]
     return ", ".join(words) or "changed"
 
 

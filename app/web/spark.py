@@ -30,9 +30,9 @@ def spark(line: tl.Timeline) -> str:
             f'<path class="tl-life {lane.kind}" d="M{start:.1f} {y:.1f}H{max(start, end):.1f}"/>'
         )
     for number, tick in shown:
-        y = rows.get(tick.lane)
-        if y is None:
+        if tick.lane not in rows:
             continue
+        y = rows[tick.lane]
         to = rows.get(tick.child)
         if to is not None:
             a = at[number]
@@ -41,6 +41,5 @@ def spark(line: tl.Timeline) -> str:
                 f'{a + dx * 0.4:.1f} {to:.1f}"/>'
             )
         out.append(tl.glyph(at[number], y, "bad" if tick.bad else tick.glyph, 0.8))
-    return (
-        f'<svg class="tl spark" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(out)}</svg>'
-    )
+    box = f'class="tl spark" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true"'
+    return f"<svg {box}>{''.join(out)}</svg>"

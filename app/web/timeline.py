@@ -70,7 +70,9 @@ class Timeline(Struct, frozen=True):
     ticks: tuple[Tick, ...]
 
     def next_marked(self, step: int) -> int | None:
-        return next((i for i in range(step + 1, len(self.ticks) + 1) if self.ticks[i - 1].marked), None)
+        return next(
+            (i for i in range(step + 1, len(self.ticks) + 1) if self.ticks[i - 1].marked), None
+        )
 
     def previous_marked(self, step: int) -> int | None:
         return next((i for i in range(step - 1, 0, -1) if self.ticks[i - 1].marked), None)
@@ -109,7 +111,13 @@ class Reader:
         order = {"": 0, "kern": 1, "ext": 2}
         end = len(self.ticks)
         lanes = [
-            Lane(name, kind, 0 if kind == "kern" else life[0], end if kind == "kern" else min(end, life[1] + 1), label)
+            Lane(
+                name,
+                kind,
+                0 if kind == "kern" else life[0],
+                end if kind == "kern" else min(end, life[1] + 1),
+                label,
+            )
             for name, life in self.lives.items()
             for kind, label in (self.kinds[name],)
         ]
@@ -236,16 +244,22 @@ def draw(timeline: Timeline, current: int, base: str) -> str:
         return LEFT + dx * (step - first)
 
     now = at(current)
-    out = [f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height}"/>']
-    for lane in lanes:
-        out.append(life(lane, rows[lane.name], at(max(lane.first, first)), now, end_x(lane, at, last, length)))
+    out = [
+        f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height}"/>'
+    ]
+    out += [
+        life(lane, rows[lane.name], at(max(lane.first, first)), now, end_x(lane, at, last, length))
+        for lane in lanes
+    ]
     every = max(1, round((last - first) / 40)) if last - first > 60 else 1
     wide = last - first <= MAX_LABELS
     for number in range(max(1, first), last + 1):
         tick = timeline.ticks[number - 1]
         if tick.lane in rows:
             numbered = number % every == 0 or number == current
-            out.append(step_mark(tick, number, current, at(number), dx, rows, height, base, numbered, wide))
+            out.append(
+                step_mark(tick, number, current, at(number), dx, rows, height, base, numbered, wide)
+            )
     out.append(f'<path class="tl-curline" d="M{now - dx / 2:.1f} {height}h{dx:.1f}"/>')
     label = f"timeline, steps {first} to {last} of {length}, at step {current}"
     return f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">{"".join(out)}</svg>'
@@ -271,18 +285,24 @@ def step_mark(
 ) -> str:  # fmt: skip
     css = " fut" if number > current else " now" if number == current else ""
     y = rows[tick.lane]
-    out = [f'<a href="{base}/{number}" aria-label="step {number}: {escape(tick.label)}'
-           f'{", violates " + tick.bad if tick.bad else ""}"><g class="tl-step{css}">']
+    out = [
+        f'<a href="{base}/{number}" aria-label="step {number}: {escape(tick.label)}'
+        f'{", violates " + tick.bad if tick.bad else ""}"><g class="tl-step{css}">'
+    ]
     if numbered:
         out.append(text(round(x, 1), 14, number, "tl-n mid"))
     if wide:
         out.append(text(round(x, 1), 29, tick.label[: max(3, int(dx / 6.8))], "tl-lab mid"))
     if tick.child in rows:
         to = rows[tick.child]
-        out.append(f'<path class="tl-fork" d="M{x:.1f} {y:g}C{x + dx * 0.05:.1f} {to:g} {x - 4:.1f} {to:g} {x + dx * 0.35:.1f} {to:g}"/>')
+        out.append(
+            f'<path class="tl-fork" d="M{x:.1f} {y:g}C{x + dx * 0.05:.1f} {to:g} {x - 4:.1f} {to:g} {x + dx * 0.35:.1f} {to:g}"/>'
+        )
     small = 1.0 if dx > 18 else max(0.55, dx / 18)
     out.append(glyph(x, y, "bad" if tick.bad else tick.glyph, small))
-    out.append(f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/></g></a>')
+    out.append(
+        f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/></g></a>'
+    )
     return "".join(out)
 
 
@@ -296,11 +316,19 @@ def overview(timeline: Timeline, current: int, base: str) -> str:
     marked = [i for i, tick in enumerate(timeline.ticks, 1) if tick.marked]
     worst = [i for i in marked if timeline.ticks[i - 1].bad][: MAX_MARKS // 2]
     thin = marked[:: max(1, -(-len(marked) // (MAX_MARKS // 2)))]
-    out = [f'<rect class="tl-cur" x="{LEFT + first * scale:.1f}" y="0" width="{(last - first) * scale:.1f}" height="20"/>']
+    out = [
+        f'<rect class="tl-cur" x="{LEFT + first * scale:.1f}" y="0" width="{(last - first) * scale:.1f}" height="20"/>'
+    ]
     for number in sorted({*thin, *worst}):
         x = LEFT + number * scale
-        shape = octagon(x, 10, 6) if timeline.ticks[number - 1].bad else f'<path class="ev line" d="M{x:.1f} 4v12"/>'
-        out.append(f'<a href="{base}/{number}" aria-label="step {number}: {escape(timeline.ticks[number - 1].label)}">{shape}</a>')
+        shape = (
+            octagon(x, 10, 6)
+            if timeline.ticks[number - 1].bad
+            else f'<path class="ev line" d="M{x:.1f} 4v12"/>'
+        )
+        out.append(
+            f'<a href="{base}/{number}" aria-label="step {number}: {escape(timeline.ticks[number - 1].label)}">{shape}</a>'
+        )
     return f'<svg class="tl tl-all" viewBox="0 0 {WIDTH} 20" role="group" aria-label="marked steps of the whole run">{"".join(out)}</svg>'
 
 

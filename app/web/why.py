@@ -104,7 +104,9 @@ def lead_of(step: Json, events: list[Json], violations: list[Json]) -> str:
     if decided:
         parts.append(f"{decided[-1]['decision'].rstrip('.')}: {decided[-1]['because']}")
     if done is not None:
-        parts.append(done["decision"] if decided else f"{done['decision'].rstrip('.')}: {done['because']}")
+        parts.append(
+            done["decision"] if decided else f"{done['decision'].rstrip('.')}: {done['because']}"
+        )
     elif events and not decided:
         parts.append(events[-1]["decision"])
     outcome = step.get("outcome", {})

@@ -106,11 +106,7 @@ def test_the_ledger_is_drawn_with_its_holders(app: FastAPI, client: TestClient) 
 
 def test_a_violation_is_announced_with_its_evidence(app: FastAPI, client: TestClient) -> None:
     run = make_run(app, LEAK, "mapcount")
-    broken = [
-        n
-        for n in range(9)
-        if 'role="alert"' in client.get(f"/r/{run}/{n}", headers=HX).text
-    ]
+    broken = [n for n in range(9) if 'role="alert"' in client.get(f"/r/{run}/{n}", headers=HX).text]
     assert broken
     later = client.get(f"/r/{run}/8", headers=HX).text
     assert f'href="/r/{run}/{broken[0]}">✗ isolation: step {broken[0]}' in later
@@ -274,7 +270,9 @@ def test_many_pages_fold(app: FastAPI, client: TestClient) -> None:
 
 def test_many_processes_and_handles(app: FastAPI, client: TestClient) -> None:
     forks = "".join(f"A fork {name}\n" for name in "BCDEFG")
-    text = f"A mmap buf 2\nA write buf[0:2] 3\nA pin buf[0:2] p\n{forks}G exit\nA mremap buf[1] new\n"
+    text = (
+        f"A mmap buf 2\nA write buf[0:2] 3\nA pin buf[0:2] p\n{forks}G exit\nA mremap buf[1] new\n"
+    )
     run = make_run(app, text)
     for step in range(12):
         html = client.get(f"/r/{run}/{step}", headers=HX).text
@@ -289,9 +287,7 @@ def test_many_processes_and_handles(app: FastAPI, client: TestClient) -> None:
 def test_every_key_belongs_to_one_control(app: FastAPI, client: TestClient) -> None:
     html = client.get(f"/r/{make_run(app, LEAK, 'mapcount')}/5").text
     used = [
-        key
-        for keys in re.findall(r'aria-keyshortcuts="([^"]+)"', html)
-        for key in keys.split()
+        key for keys in re.findall(r'aria-keyshortcuts="([^"]+)"', html) for key in keys.split()
     ]
     assert len(used) == len(set(used))
     wanted = [key for action in explorer.KEYS.values() for key in action.keys.split()]

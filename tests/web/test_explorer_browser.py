@@ -22,6 +22,12 @@ def base_url() -> None:
     """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
 
 
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, object]) -> dict[str, object]:
+    """A laptop: the screen that shows all panes."""
+    return {**browser_context_args, "viewport": {"width": 1440, "height": 900}}
+
+
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("explorer")))
@@ -54,9 +60,11 @@ def complaints(page: Page) -> Iterator[list[str]]:
     page.on("pageerror", lambda error: found.append(str(error)))
     page.on(
         "console",
-        lambda message: found.append(message.text)
-        if message.type in ("error", "warning") and "ERR_FAILED" not in message.text
-        else None,
+        lambda message: (
+            found.append(message.text)
+            if message.type in ("error", "warning") and "ERR_FAILED" not in message.text
+            else None
+        ),
     )
     yield found
     assert found == []
@@ -64,7 +72,7 @@ def complaints(page: Page) -> Iterator[list[str]]:
 
 def open_step(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_function("window.htmx !== undefined")
+    page.wait_for_function("() => window.htmx !== undefined")
 
 
 def at_step(page: Page, number: int) -> None:
@@ -158,12 +166,13 @@ def test_an_older_answer_never_replaces_a_newer(
     held: list[Route] = []
     page.route(f"{forks}/5", lambda route: held.append(route))
     page.evaluate("visit(`${$('#explorer').dataset.base}/5`, $('#lanes'))")
-    page.evaluate("visit(`${$('#explorer').dataset.base}/9`, $('#script'))")
-    expect(page.locator("#explorer")).to_have_attribute("data-step", "9")
+    page.keyboard.press("ArrowRight")
+    at_step(page, 1)
     for route in held:
         route.continue_()
     page.wait_for_timeout(200)
-    at_step(page, 9)
+    at_step(page, 1)
+    assert held
 
 
 def test_policy_switch_keeps_the_step(page: Page, forks: str, complaints: list[str]) -> None:
@@ -194,7 +203,9 @@ def test_the_caption_speaks(page: Page, forks: str, complaints: list[str]) -> No
 
 
 def test_without_script(browser: Browser, forks: str) -> None:
-    page = browser.new_context(java_script_enabled=False).new_page()
+    page = browser.new_context(
+        java_script_enabled=False, viewport={"width": 1440, "height": 900}
+    ).new_page()
     page.goto(f"{forks}/8")
     page.locator("#next").click()
     assert page.url == f"{forks}/9"
@@ -221,7 +232,7 @@ def test_a_cdn_that_refuses_is_replaced(page: Page, forks: str, complaints: list
 def test_a_cdn_that_is_silent_is_replaced(page: Page, forks: str) -> None:
     page.route(CDN, lambda route: None)  # never answers
     page.goto(f"{forks}/3", wait_until="commit")
-    page.wait_for_function("window.htmx !== undefined")
+    page.wait_for_function("() => window.htmx !== undefined")
     page.keyboard.press("ArrowRight")
     at_step(page, 4)
 
