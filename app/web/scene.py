@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from .changes import changes_of
 from .layout import Item, Layout, Row, bounds, label_at, target
 
 Json = dict[str, Any]
@@ -356,49 +357,6 @@ def bad_words(violation: Json) -> str:
 
 
 # -- in words ---------------------------------------------------------------------------------
-
-
-def changes_of(layout: Layout, scene: Scene, step: Json) -> tuple[tuple[str, str], ...]:
-    """(subject, what changed) for every mark in the drawing, and for the outcome."""
-    out: list[tuple[str, str]] = []
-    outcome = step.get("outcome", {})
-    if outcome.get("error"):
-        out.append((outcome["error"], outcome.get("reason") or "is the outcome"))
-    elif outcome.get("value") is not None:
-        out.append(("outcome", f"value {outcome['value']}"))
-    for row, cells in zip(layout.rows, scene.cells, strict=True):
-        for process, cell in cells.items():
-            if cell.changed:
-                out.append((f"{process} {row.label}", cell_change(cell)))
-    things: list[Frame | Slot] = [*scene.frames.values(), *scene.slots.values()]
-    for thing in things:
-        if thing.state in ("new", "freed"):
-            words = "new, exclusive" if getattr(thing, "exclusive", False) else thing.state
-            out.append((thing.label, "freed" if thing.state == "freed" else words))
-        elif thing.notes:
-            out.append((thing.label, ", ".join(thing.notes)))
-    out += [
-        (hold.name, f"{hold.words} on {', '.join(hold.frames)}")
-        for hold in scene.handles.values()
-        if hold.state == "new"
-    ]
-    return tuple(out)
-
-
-def cell_change(cell: Cell) -> str:
-    words = []
-    if cell.was and cell.target:
-        words.append(f"{cell.was} → {cell.target}")
-    elif cell.target:
-        words.append(f"→ {cell.target}")
-    elif cell.was:
-        words.append(f"{cell.was} → nothing")
-    names = {"W": "writable", "D": "dirty", "S": "soft-dirty", "U": "uffd-wp"}
-    words += [
-        ("now " if bit in cell.bits else "no longer ") + names.get(bit, "present")
-        for bit in cell.flips
-    ]
-    return ", ".join(words) or "changed"
 
 
 def place_of(layout: Layout, label: str) -> Item | None:
