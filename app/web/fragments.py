@@ -67,17 +67,32 @@ def knows(header: str, etag: str) -> bool:
     return header == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 
+class Prepared(Response):
+    """An answer whose headers are bytes already: making them anew costs a quarter of a request."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code = status
+        self.raw_headers = headers
+        self.body = body
+        self.background = None
+
+
 def answer(request: Request, kept: Kept, cache_control: str, vary: str) -> Response:
     """Send what is kept in the encoding that the reader takes, or 304 when it is known."""
     headers = request.headers
     packed = len(kept.body) >= MIN_COMPRESSED and accepts_gzip(headers.get("accept-encoding", ""))
     etag = f'{kept.etag[:-1]}-gz"' if packed else kept.etag
-    out = {"ETag": etag, "Cache-Control": cache_control, "Vary": vary}
+    out = [
+        (b"etag", etag.encode()),
+        (b"cache-control", cache_control.encode()),
+        (b"vary", vary.encode()),
+    ]
     known = headers.get("if-none-match")
     if known is not None and knows(known, etag):
-        return Response(status_code=304, headers=out)
+        return Prepared(304, out, b"")
+    body = kept.packed() if packed else kept.body
+    out.append((b"content-type", b"text/html; charset=utf-8"))
+    out.append((b"content-length", str(len(body)).encode()))
     if packed:
-        out["Content-Encoding"] = "gzip"
-    return Response(
-        kept.packed() if packed else kept.body, headers=out, media_type="text/html; charset=utf-8"
-    )
+        out.append((b"content-encoding", b"gzip"))
+    return Prepared(200, out, body)
