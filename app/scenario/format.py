@@ -20,14 +20,20 @@ def format_scenario(text: str) -> str:
     parse(text)
     head: dict[str, list[str]] = {}
     body: list[str] = []
-    for raw in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    block: int | None = None
+    for raw in text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         line = raw.strip()
         match = HEADER.match(line) if not any(b and not b.startswith("#") for b in body) else None
         if match and match[2] in KEYS:
-            value = (match[3] or "") if match[1] else (match[3] or "").split("#")[0]
+            value = (match[3] or "").split("#")[0]
             head.setdefault(match[2], []).append(value.strip())
         else:
-            body.append(format_line(raw))
+            indent = len(raw) - len(raw.lstrip())
+            if line and not line.startswith("#") and block is not None and indent <= block:
+                block = None
+            body.append(("  " if line and block is not None else "") + format_line(line))
+            if line.split("#")[0].strip() == "par":
+                block = indent
     out = [f"{key}: {value}".rstrip() for key in KEYS for value in head.get(key, ())]
     while body and not body[0]:
         body.pop(0)
@@ -36,18 +42,16 @@ def format_scenario(text: str) -> str:
     return "\n".join([*out, *([""] if out else []), *body]) + "\n"
 
 
-def format_line(raw: str) -> str:
-    line = raw.strip()
+def format_line(line: str) -> str:
     if not line or line.startswith("#"):
         return line
     code, mark, comment = line.partition("#")
     code = code.strip()
-    if not code.startswith(("note", "order:")):
+    if code.startswith("order:"):
+        code = re.sub(r"\s+", " ", code)
+    elif code.split()[0] != "note":
         code = canonical_options(spelled(code))
-    else:
-        code = re.sub(r"\s+", " ", code) if code.startswith("order:") else code
-    indent = "  " if raw[:1] in " \t" else ""
-    return f"{indent}{code}{f'  # {comment.strip()}' if mark else ''}"
+    return f"{code}{f'  # {comment.strip()}'.rstrip() if mark else ''}"
 
 
 def canonical_options(code: str) -> str:

@@ -7,6 +7,7 @@ from lark import Token, Tree
 from app.engine.operations import Place
 
 from .errors import ScenarioError, did_you_mean
+from .text import number_of
 
 RESERVED = ("kernel", "expect", "note")
 
@@ -138,7 +139,10 @@ class Names:
 
 
 def number(token: Token) -> int:
-    return int(token, 0) if token[:2].lower() == "0x" else int(token)
+    value = number_of(token)
+    if value is None:
+        raise Wrong(token, "This number is too large.", "No number here needs so many digits.")
+    return value
 
 
 def byte(token: Token) -> int:

@@ -8,11 +8,14 @@ from importlib import resources
 
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 from lark.exceptions import UnexpectedInput
+from lark.lexer import PatternRE, TerminalDef
 from msgspec import Struct
 
 from .errors import ScenarioError, did_you_mean
 
 WORD = re.compile(r"[^\s\[\]:]+|[\[\]:]")
+
+BOUNDARY = "(?![A-Za-z0-9_-])"
 
 NAMES = {
     "PROCESS": "a process (a name that begins with a capital)",
@@ -41,7 +44,21 @@ class BadLine(Struct, frozen=True):
 @cache
 def grammar() -> Lark:
     text = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
-    return Lark(text, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+    return Lark(
+        text,
+        parser="lalr",
+        propagate_positions=True,
+        maybe_placeholders=False,
+        edit_terminals=whole_word,
+    )
+
+
+def whole_word(terminal: TerminalDef) -> None:
+    """Words of the language match whole: “readbuf” is not “read buf”."""
+    word = terminal.pattern.value
+    if terminal.pattern.type == "str" and word[:1].isalpha():
+        terminal.pattern = PatternRE(word + BOUNDARY)
+        terminal.priority = 1
 
 
 @lru_cache(maxsize=4096)
@@ -67,6 +84,10 @@ def explain(line: str, error: UnexpectedInput) -> BadLine:
     if column == 1 and re.fullmatch(r"[A-Za-z0-9_]+", token) is None:
         hint = "It begins with a process, a handle, “kernel”, “expect” or “note”."
         return BadLine(1, token, f"A step cannot begin with “{token}”.", hint)
+    first = line.split()[0]
+    if is_verb(line, column) and first in literals().values():
+        hint = f"A step begins with its process or handle: A {line}"
+        return BadLine(1, first, f"Who does “{first}”?", hint)
     if words and re.fullmatch(r"[a-z_-]+", token):
         message = (
             f"Unknown verb “{token}”." if is_verb(line, column) else f"“{token}” is not known here."
@@ -95,12 +116,15 @@ def expected_of(error: UnexpectedInput) -> set[str]:
 @cache
 def literals() -> dict[str, str]:
     """Terminal names of the language's own words."""
-    return {t.name: t.pattern.value for t in grammar().terminals if t.pattern.type == "str"}
+    return {
+        t.name: t.pattern.value.removesuffix(BOUNDARY)
+        for t in grammar().terminals
+        if t.pattern.value.endswith(BOUNDARY)
+    }
 
 
 def literal(terminal: str) -> str:
-    word = literals().get(terminal, "")
-    return word if word[:1].isalpha() else ""
+    return literals().get(terminal, "")
 
 
 def wanted(options: set[str]) -> str:

@@ -16,7 +16,7 @@ from .errors import ScenarioError, ScenarioErrors
 from .expectations import Expectation, Note
 from .names import Node, Wrong
 from .parser import BadLine, parse_line
-from .text import MAX_STEPS, Head, Line, lines_of, split_head
+from .text import HEADER, MAX_STEPS, Head, Line, lines_of, number_of, split_head
 
 PROCESS = re.compile(r"\b[A-Z][A-Za-z0-9_]*\b")
 SPACES = re.compile(r"\s+")
@@ -58,7 +58,7 @@ def parse(text: str, check_policy: Callable[[str], str | None] | None = None) ->
     if head.policy is not None and check_policy is not None:
         problem = check_policy(head.policy)
         if problem:
-            errors.append(ScenarioError(1, 1, head.policy, problem))
+            errors.append(ScenarioError(*head.policy_at, head.policy, problem))
     reader = Reader(head, body, errors)
     reader.read()
     if not reader.steps and not errors:
@@ -73,7 +73,7 @@ def parse(text: str, check_policy: Callable[[str], str | None] | None = None) ->
 
 def first_process(body: list[Line]) -> str:
     for line in body:
-        if not line.text.startswith("note"):
+        if not line.text.startswith(("note", "expect error")):
             found = PROCESS.search(line.text)
             if found:
                 return found.group()
@@ -113,6 +113,10 @@ class Reader:
                 return
 
     def tree(self, line: Line) -> Node | None:
+        header = HEADER.match(line.text)
+        if header:
+            self.errors.append(misplaced(header[2], line))
+            return None
         tree = parse_line(line.text)
         if isinstance(tree, BadLine):
             self.errors.append(tree.at(line.number, line.indent))
@@ -193,8 +197,9 @@ class Reader:
         actors = [line.actor for line in lines]
         for found in re.finditer(r"\S+", order.text[6:]):
             word = found.group()
-            if word.isdigit() and 1 <= int(word) <= len(lines):
-                out.append(int(word))
+            number = number_of(word)
+            if number is not None and 1 <= number <= len(lines):
+                out.append(number)
             elif actors.count(word) == 1:
                 out.append(actors.index(word) + 1)
             else:
@@ -207,6 +212,16 @@ class Reader:
                     )
                 )
         return tuple(out)
+
+
+def misplaced(key: str, line: Line) -> ScenarioError:
+    """`key: value` where only a step may stand."""
+    if key == "order":
+        message, hint = "There is no par block before this order.", "It stands right behind one."
+    else:
+        message = f"The header “{key}” stands too late."
+        hint = "Headers come before the first step."
+    return ScenarioError(line.number, line.indent + 1, key, message, hint)
 
 
 def spelled(text: str) -> str:

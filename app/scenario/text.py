@@ -18,6 +18,7 @@ MAX_FRAMES = 65_536
 KEYS = ["title", "group", "tags", "summary", "policy", "huge", "swap", "cpus", "memory"]
 
 HEADER = re.compile(r"(#\s*)?([A-Za-z][A-Za-z_-]*)\s*:(?:\s+(.*)|)$")
+NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18}")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -37,7 +38,15 @@ class Head(Struct):
     tags: tuple[str, ...] = ()
     summary: str = ""
     policy: str | None = None
+    policy_at: tuple[int, int] = (1, 1)
     config: Config = Config()
+
+
+def number_of(word: str) -> int | None:
+    """A decimal or 0x-hexadecimal number; None if it is none, or beyond 64 bits."""
+    if NUMBER.fullmatch(word) is None:
+        return None
+    return int(word, 16) if word[:2].lower() == "0x" else int(word)
 
 
 def lines_of(text: str, errors: list[ScenarioError]) -> list[Line]:
@@ -52,6 +61,7 @@ def lines_of(text: str, errors: list[ScenarioError]) -> list[Line]:
         )  # fmt: skip
         return []
     out = []
+    text = text.removeprefix("\ufeff")
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         bad = CONTROL.search(raw)
         if bad:
@@ -75,7 +85,7 @@ def split_head(lines: list[Line], errors: list[ScenarioError]) -> tuple[Head, li
     for line in lines:
         match = HEADER.match(line.text) if not body else None
         if match and match[2] != "order" and (not match[1] or match[2] in KEYS):
-            value = (match[3] or "") if match[1] else (match[3] or "").split("#")[0]
+            value = (match[3] or "").split("#")[0]
             take_header(head, match[2], value.strip(), line, summary, errors)
             continue
         text = line.text.split("#")[0].rstrip()
@@ -102,6 +112,7 @@ def take_header(
         head.tags = tuple(tag.strip() for tag in value.split(",") if tag.strip())
     elif key == "policy":
         head.policy = value
+        head.policy_at = (line.number, line.indent + max(line.text.find(value), 0) + 1)
     else:
         take_knob(head, key, value, wrong)
 
@@ -113,19 +124,19 @@ def take_knob(head: Head, key: str, value: str, wrong: object) -> None:
     words = value.split()
     if key == "swap":
         good = words and words[0] in ("zram", "file", "none") and len(words) <= 2
-        if not good or (len(words) == 2 and not words[1].isdigit()):
+        slots = number_of(words[1]) if len(words) == 2 else config.slots
+        if not good or slots is None:
             wrong(f"swap cannot be “{value}”.", "zram, file or none; a number of slots may follow.")
             return
-        slots = int(words[1]) if len(words) == 2 else config.slots
         if slots > MAX_FRAMES:
             wrong(f"{slots} slots: the limit is {MAX_FRAMES} slots.", "Fewer slots.")
             return
         head.config = Config(config.huge, words[0], slots, config.cpus, config.memory)
         return
-    if not value.isdigit():
-        wrong(f"{key} is a number, not “{value}”.", "Decimal digits.")
+    number = number_of(value)
+    if number is None:
+        wrong(f"{key} is a number, not “{value}”.", "Decimal or 0x-hexadecimal.")
         return
-    number = int(value)
     ranges = {"huge": (2, 512), "cpus": (1, 64), "memory": (1, MAX_FRAMES)}
     low, high = ranges[key]
     if not low <= number <= high or (key == "huge" and number & (number - 1)):
