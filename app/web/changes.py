@@ -43,7 +43,7 @@ def cell_change(cell: Cell) -> str:
     words = []
     if cell.was and cell.target:
         words.append(f"{cell.was} → {cell.target}")
-    elif cell.target:
+    elif cell.target and not cell.flips:
         words.append(f"→ {cell.target}")
     elif cell.was:
         words.append(f"{cell.was} → nothing")

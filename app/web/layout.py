@@ -28,6 +28,7 @@ TRACK_PITCH = 12
 FOLDED_HEIGHT = 36
 HEAD_HEIGHT = 58
 HANDLE_PITCH = 76
+HANDLE_HEAD = 96
 
 
 class Column(Struct, frozen=True):
@@ -321,7 +322,7 @@ def place(survey: Survey, rows: list[Row], lanes: list[int], items: list[Item]) 
         cell_width=cell,
         frame_x=frame_x,
         handle_x=handle_x,
-        width=handle_x + most * HANDLE_PITCH + 4 if most else frame_x + FRAME_WIDTH + 92,
+        width=handle_x + max(most * HANDLE_PITCH, HANDLE_HEAD) + 4 if most else frame_x + FRAME_WIDTH + 92,
         height=y + 4,
     )
 

@@ -109,6 +109,8 @@ def test_a_violation_is_announced_with_its_evidence(app: FastAPI, client: TestCl
     broken = [n for n in range(9) if 'role="alert"' in client.get(f"/r/{run}/{n}", headers=HX).text]
     assert broken
     later = client.get(f"/r/{run}/8", headers=HX).text
+    there = client.get(f"/r/{run}/{broken[0]}", headers=HX).text
+    assert "<code>A buf[0]</code> now writable" in there
     assert f'href="/r/{run}/{broken[0]}">✗ isolation: step {broken[0]}' in later
     before = client.get(f"/r/{run}/{broken[0] - 1}", headers=HX).text
     assert "✓ isolation" in before
