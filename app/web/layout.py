@@ -322,7 +322,9 @@ def place(survey: Survey, rows: list[Row], lanes: list[int], items: list[Item]) 
         cell_width=cell,
         frame_x=frame_x,
         handle_x=handle_x,
-        width=handle_x + max(most * HANDLE_PITCH, HANDLE_HEAD) + 4 if most else frame_x + FRAME_WIDTH + 92,
+        width=handle_x + max(most * HANDLE_PITCH, HANDLE_HEAD) + 4
+        if most
+        else frame_x + FRAME_WIDTH + 92,
         height=y + 4,
     )
 
