@@ -189,6 +189,8 @@ class Matcher:
         fixed = {label: label for label in theirs if not label[1:].isdigit()}
         partner = {**self.alive["f"], **fixed}
         for label, frame in theirs.items():
+            if frame.get("mapcount") == 0:
+                continue  # A simulation lists what nobody maps; no kernel shows it.
             if label not in partner:
                 return f"frames.{label}", "mapped", "not mapped"
             found = ours.get(partner[label])

@@ -1,0 +1,101 @@
+"""Home, editor, reference and error pages in a browser, with and without script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from app.main import create_app
+from app.settings import Settings
+from app.store import migrate
+from tests.web.serving import serving
+
+CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
+PAGES = ["/", "/?q=swap", "/?q=nothing-has-this", "/new", "/legend", "/policies", "/r/nothere/3"]
+BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("pages")))
+    migrate(app.state.engine)
+    with serving(app) as address:
+        yield address
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+@pytest.fixture
+def offline(page: Page) -> Page:
+    """A page in a room without internet: htmx comes from the server itself."""
+    page.route(CDN, lambda route: route.abort())
+    return page
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_accessibility_violation(offline: Page, address: str, path: str, theme: str) -> None:
+    offline.emulate_media(color_scheme="light" if theme == "light" else "dark")
+    offline.goto(address + path)
+    found = Axe().run(offline)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)])
+def test_nothing_overflows(offline: Page, address: str, path: str, size: tuple[int, int]) -> None:
+    offline.set_viewport_size({"width": size[0], "height": size[1]})
+    offline.goto(address + path)
+    root = "document.documentElement"
+    assert offline.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0
+
+
+def test_the_first_page_plays(offline: Page, address: str) -> None:
+    offline.goto(address)
+    before = offline.locator(".herohead .muted").inner_text()
+    offline.locator(".hero [rel=next]").click()
+    expect(offline.locator(".herohead .muted")).not_to_have_text(before)
+
+
+def test_an_error_is_shown_while_typing_and_the_text_stays(offline: Page, address: str) -> None:
+    offline.goto(f"{address}/new")
+    offline.fill("#text", BAD)
+    expect(offline.locator("#errs")).to_contain_text("wriet")
+    expect(offline.locator("#errs")).to_contain_text("Did you mean “write”?")
+    expect(offline.locator("#text")).to_have_value(BAD)
+
+
+def test_without_script_a_scenario_is_typed_corrected_and_played(
+    browser: Browser, address: str
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/new?{urlencode({'text': BAD})}")
+    expect(page.locator("#errs mark").first).to_have_text("wriet")
+    page.click("button:text-is('Play')")
+    expect(page.locator("#text")).to_have_value(BAD)
+    page.fill("#text", "A mmap buf 1\nA write buf 7\n")
+    page.select_option("#policy", "mapcount")
+    page.click("button:text-is('Play')")
+    assert re.search(r"/r/\w+/0$", page.url)
+    page.goto(f"{address}/?q=vmsplice")
+    page.click(".card >> nth=0")
+    assert re.search(r"/r/\w+/0$", page.url)
+    context.close()
+
+
+def test_an_unknown_run_says_so_and_leads_on(offline: Page, address: str) -> None:
+    offline.goto(f"{address}/r/nothere/3")
+    expect(offline.locator("h1")).to_have_text("No such run")
+    offline.click("text=All scenarios")
+    assert offline.url.rstrip("/") == address
