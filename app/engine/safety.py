@@ -22,6 +22,7 @@ class Audit:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.broken: dict[Key, Violation] = {}
+        self.told: set[object] = set()
 
     def after(
         self, machine: Machine, touched: Iterable[int], *, device: bool = False
@@ -44,7 +45,14 @@ class Audit:
         keyed = {(subject, *key): violation for key, violation in found.items()}
         for key in known - keyed.keys():
             del self.broken[key]
-        fresh = [violation for key, violation in keyed.items() if key not in known]
+        fresh = []
+        for key, violation in keyed.items():
+            # A store that somebody should not see is told once: its forks and copies are the same.
+            store = key[2] if key[1] == "I" else None
+            if key not in known and store not in self.told:
+                fresh.append(violation)
+            if store is not None:
+                self.told.add(store)
         self.broken.update(keyed)
         return fresh
 
@@ -113,7 +121,7 @@ def contents(
             predicate = "I3" if device else "I1"
             who = "a device of another process" if device else "another process"
             yield (
-                ("I", mm, vpn),
+                ("I", data.seq, mm, vpn),
                 Violation(
                     "isolation", predicate,
                     f"shows {data.value}, stored by {who}; {owed.value} is owed",

@@ -83,6 +83,9 @@ def conform(document: Json, policy_name: str) -> Conformance:
         scenario = parse(document["scenario"]["text"])
     except ScenarioErrors as errors:
         return Conformance(name, group, len(recorded), 0, refused=str(errors))
+    if len(scenario.steps) != len(recorded):
+        why = f"the trace has {len(recorded)} steps, its text has {len(scenario.steps)}"
+        return Conformance(name, group, len(recorded), 0, refused=why)
     config = msgspec.structs.replace(scenario.config, swap=document["source"].get("swap") or "none")
     machine = boot(config, scenario.first)
     matcher = Matcher(frozenset(document.get("unstable", ())))

@@ -116,3 +116,13 @@ def test_a_broken_policy_is_found_out(policy: str, kind: str, text: str) -> None
     verdicts = play(parse(base + text), policy).verdicts
     assert verdicts[kind] is not None, verdicts
     assert play(parse(base + text), "linux").verdicts[kind] is None
+
+
+START = "A mmap buf 1\nA write buf 1\n"
+
+
+def test_a_leaked_store_is_told_once() -> None:
+    """Forks and copies of what should not have been seen are the same violation."""
+    text = START + "A get buf g rw\nA fork B\ng write 0\nB fork C\nC vm_read B buf\n"
+    told = [v.predicate for p in play(parse(text), "linux").steps for v in p.violations]
+    assert told == ["I3"]
