@@ -85,7 +85,7 @@ def explain(line: str, error: UnexpectedInput) -> BadLine:
         hint = "It begins with a process, a handle, “kernel”, “expect” or “note”."
         return BadLine(1, token, f"A step cannot begin with “{token}”.", hint)
     first = line.split()[0]
-    if is_verb(line, column) and first in literals().values():
+    if is_verb(line, column) and first in {*literals().values()} - {"kernel", "expect"}:
         hint = f"A step begins with its process or handle: A {line}"
         return BadLine(1, first, f"Who does “{first}”?", hint)
     if words and re.fullmatch(r"[a-z_-]+", token):
