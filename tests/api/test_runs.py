@@ -161,6 +161,9 @@ async def load_many(app: FastAPI, run_id: str, readers: int) -> list[LoadedRun]:
 
 def test_a_run_that_many_open_at_once_is_played_once(app: FastAPI, leak: str) -> None:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
-    loaded = asyncio.run(load_many(app, leak, 200))
+    # In a thread of its own: Playwright's loop may run in this one.
+    with ThreadPoolExecutor(1) as thread:
+        loaded = thread.submit(lambda: asyncio.run(load_many(app, leak, 200))).result()
     assert len({id(run) for run in loaded}) == 1
