@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import limits
 from pydantic import AfterValidator, Field, HttpUrl, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -41,6 +42,16 @@ def with_driver(url: str) -> str:
     return parsed.set(drivername=DRIVERS[backend]).render_as_string(hide_password=False)
 
 
+def checked_rate(text: str) -> str:
+    """Return `text`, a rate as the limits library reads it. Raises ValueError."""
+    try:
+        if text:
+            limits.parse(text)
+    except ValueError as error:
+        raise ValueError("not a rate; one looks like 600/minute; empty for no limit") from error
+    return text
+
+
 class Settings(BaseSettings):
     """Every field is one `COWSCOPE_` variable; README.md has the same list as a table."""
 
@@ -66,6 +77,19 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     shutdown_seconds: int = Field(default=5, ge=0, le=300)
     """How long requests in flight may take once the server is told to stop."""
+    drain_seconds: float = Field(default=0.0, ge=0, le=300)
+    """How long to go on serving, with /readyz answering 503, after SIGTERM."""
+
+    limit_requests: Annotated[str, AfterValidator(checked_rate)] = "60000/minute"
+    """Requests of one client; empty for no limit. Each process counts its own."""
+    limit_changes: Annotated[str, AfterValidator(checked_rate)] = "6000/minute"
+    """Requests of one client that may make something new; empty for no limit."""
+    limit_total: Annotated[str, AfterValidator(checked_rate)] = "30000/minute"
+    """The same of all clients together; empty for no limit."""
+    body_seconds: float = Field(default=20.0, gt=0, le=600)
+    """How long a client may take to send a body."""
+    answer_seconds: float = Field(default=60.0, gt=0, le=600)
+    """How long an answer may take to begin."""
 
     cdn: bool = True
     """Load htmx from its CDN first (with an integrity hash); off: only from this server."""
@@ -76,6 +100,12 @@ class Settings(BaseSettings):
     """Rendered pages kept in memory, in each process."""
     max_page_steps: int = Field(default=2_000_000, ge=1)
     """A run's budget: its mapped pages, summed over its steps."""
+    heavy_page_steps: int = Field(default=100_000, ge=1)
+    """A run of more page-steps is heavy: such runs are played one at a time in each process."""
+    heavy_queue: int = Field(default=8, ge=1)
+    """Heavy runs that may wait; one more is answered with a 503."""
+    queue: int = Field(default=1_000, ge=1)
+    """Other runs that may wait to be played."""
 
     @model_validator(mode="after")
     def _database_in_the_data_directory(self) -> Self:
