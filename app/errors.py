@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from app.policies import UnknownPolicy
 from app.scenario import ScenarioError, ScenarioErrors
-from app.service import RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
+from app.service import Busy, RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
 from app.store import StoreUnavailable
 from app.urls import api_run_url, api_step_url, run_twin_url, run_url, step_twin_url, step_url
 
@@ -110,6 +110,11 @@ def of_unplayable(error: RunNotPlayable, _: Request) -> Problem:
     return Problem(409, "not-playable", "This version cannot play the run", str(error), nearest)
 
 
+def of_busy(error: Busy, _: Request) -> Problem:
+    headers = {"Retry-After": str(error.retry_after)}
+    return Problem(503, "busy", "Too much is waiting", str(error), headers=headers)
+
+
 def of_store(error: StoreUnavailable, _: Request) -> Problem:
     headers = {"Retry-After": str(error.retry_after or 60)}
     return Problem(503, "store", "The store is unavailable", error.reason, headers=headers)
@@ -157,6 +162,7 @@ HANDLERS: dict[type[Exception], Callable[[Any, Request], Problem]] = {
     ScenarioErrors: of_scenario,
     UnknownPolicy: of_policy,
     TooMuchWork: of_work,
+    Busy: of_busy,
     UnknownRun: of_unknown_run,
     UnknownStep: of_unknown_step,
     RunNotPlayable: of_unplayable,

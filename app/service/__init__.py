@@ -1,6 +1,7 @@
 """Runs as pages, the JSON interface and the command line use them: made, found, played, kept."""
 
 from app.service.budget import TooMuchWork, page_steps
+from app.service.cache import Busy
 from app.service.runs import (
     LoadedRun,
     RunNotPlayable,
@@ -11,6 +12,7 @@ from app.service.runs import (
 )
 
 __all__ = [
+    "Busy",
     "LoadedRun",
     "RunNotPlayable",
     "RunService",

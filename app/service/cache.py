@@ -51,19 +51,40 @@ class KeptByWeight(Generic[Key, Value]):
                 self._weight -= self._weigh(dropped)
 
 
-class MadeOnce(Generic[Key, Value]):
-    """Work in flight by key: who asks for what is being made waits for the same result."""
+class Busy(Exception):
+    """As much work waits as may wait; `retry_after` is in seconds."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, what: str, waiting: int, retry_after: int) -> None:
+        super().__init__(
+            f"{waiting} {what} are waiting to be played, which is as many as may wait here. "
+            f"Try again in {retry_after} s."
+        )
+        self.retry_after = retry_after
+
+
+class MadeOnce(Generic[Key, Value]):
+    """Work in flight by key: who asks for what is being made waits for the same result.
+
+    At most `limit` are in flight. `what` names them for people, `retry_after` is what somebody
+    is told who comes when it is full, in seconds.
+    """
+
+    def __init__(self, executor: Executor, limit: int, what: str, retry_after: int) -> None:
         self._executor = executor
+        self._limit = limit
+        self._what = what
+        self._retry_after = retry_after
         self._flights: dict[Key, Future[Value]] = {}
         # Work that is done before its callback is added calls it at once, under this lock.
         self._lock = RLock()
 
     def submit(self, key: Key, make: Callable[[], Value]) -> Future[Value]:
+        """Raises Busy when there is no room and nobody makes this already."""
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
+                if len(self._flights) >= self._limit:
+                    raise Busy(self._what, self._limit, self._retry_after)
                 flight = self._executor.submit(make)
                 self._flights[key] = flight
                 flight.add_done_callback(lambda _: self._landed(key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,6 +91,13 @@ class LoadedRun:
         return step
 
 
+@dataclass(frozen=True, slots=True)
+class Heavy:
+    """A run that is known to take long, not played yet."""
+
+    play: Callable[[], LoadedRun]
+
+
 class UnknownRun(LookupError):
     """No run has this name. `nearest` is the name that was probably meant, or None."""
 
@@ -145,11 +153,19 @@ class RunService:
         self._kept: KeptByWeight[str, LoadedRun] = KeptByWeight(
             settings.run_cache_steps, lambda run: run.last + 1
         )
+        self._heavy_page_steps = settings.heavy_page_steps
         self._players = ThreadPoolExecutor(PLAYERS, thread_name_prefix="play")
-        self._made: MadeOnce[tuple[str, ...], LoadedRun] = MadeOnce(self._players)
+        self._made: MadeOnce[tuple[str, ...], LoadedRun | Heavy] = MadeOnce(
+            self._players, settings.queue, "runs", 2
+        )
+        self._heavy_player = ThreadPoolExecutor(1, thread_name_prefix="heavy")
+        self._heavy_made: MadeOnce[tuple[str, ...], LoadedRun] = MadeOnce(
+            self._heavy_player, settings.heavy_queue, "heavy runs", 10
+        )
 
     def close(self) -> None:
         self._players.shutdown(cancel_futures=True)
+        self._heavy_player.shutdown(cancel_futures=True)
 
     @property
     def kept(self) -> int:
@@ -165,13 +181,21 @@ class RunService:
         return self._kept.get(run_id)
 
     async def load(self, run_id: str) -> LoadedRun:
-        """Raises UnknownRun, RunNotPlayable, and StoreUnavailable."""
+        """Raises UnknownRun, RunNotPlayable, StoreUnavailable, and Busy."""
         kept = self.peek(run_id)
         if kept is not None:
             return kept
-        flight = self._made.submit(("load", run_id), lambda: self._replay(self._find(run_id)))
+        return await self._flight(("load", run_id), lambda: self._replay(self._find(run_id)))
+
+    async def _flight(
+        self, key: tuple[str, ...], make: Callable[[], LoadedRun | Heavy]
+    ) -> LoadedRun:
+        """Wait for a run that is made; when it turns out to be heavy, in the queue of those."""
         # Shielded: others may wait for the same run when this one's reader goes away.
-        return await asyncio.shield(asyncio.wrap_future(flight))
+        made = await asyncio.shield(asyncio.wrap_future(self._made.submit(key, make)))
+        if isinstance(made, LoadedRun):
+            return made
+        return await asyncio.shield(asyncio.wrap_future(self._heavy_made.submit(key, made.play)))
 
     async def stored(self, run_id: str) -> StoredRun:
         """What the store knows of the run, playable or not. Raises UnknownRun, StoreUnavailable."""
@@ -184,11 +208,11 @@ class RunService:
         """Play `text` and store the run; the same content again is the run that is there.
 
         Without `policy` the scenario's own is played, or the default. Raises ScenarioErrors,
-        UnknownPolicy, TooMuchWork, StoreUnavailable, and UnknownRun for a `based_on` that is not.
+        UnknownPolicy, TooMuchWork, Busy, StoreUnavailable, and UnknownRun for a `based_on` that is
+        not.
         """
         key = ("create", text, policy or "", str(based_on))
-        flight = self._made.submit(key, lambda: self._create(text, policy, based_on))
-        return await asyncio.shield(asyncio.wrap_future(flight))
+        return await self._flight(key, lambda: self._create(text, policy, based_on))
 
     def _find(self, run_id: str) -> Run:
         with open_session(self._engine) as session:
@@ -199,10 +223,21 @@ class RunService:
                 raise UnknownRun(run_id, nearest.id if nearest else None)
         return row
 
-    def _replay(self, row: Run) -> LoadedRun:
+    def _replay(self, row: Run) -> LoadedRun | Heavy:
         stored = StoredRun.of(row)
         try:
-            played = play(parse(stored.text), stored.policy)
+            scenario = parse(stored.text)
+        except ScenarioErrors as error:
+            raise RunNotPlayable(stored, error) from error
+        return self._by_weight(scenario, lambda: self._replayed(row, stored, scenario))
+
+    def _by_weight(self, scenario: Scenario, make: Callable[[], LoadedRun]) -> LoadedRun | Heavy:
+        heavy = page_steps(scenario) > self._heavy_page_steps
+        return Heavy(make) if heavy else make()
+
+    def _replayed(self, row: Run, stored: StoredRun, scenario: Scenario) -> LoadedRun:
+        try:
+            played = play(scenario, stored.policy)
         except (ScenarioErrors, policies.UnknownPolicy) as error:
             raise RunNotPlayable(stored, error) from error
         differs = compare_replay(
@@ -213,7 +248,9 @@ class RunService:
         )
         return self._keep(LoadedRun(stored, played, differs))
 
-    def _create(self, text: str, policy: str | None, based_on: tuple[str, int] | None) -> LoadedRun:
+    def _create(
+        self, text: str, policy: str | None, based_on: tuple[str, int] | None
+    ) -> LoadedRun | Heavy:
         scenario = parse_to_store(text)
         name = policy or scenario.policy or policies.DEFAULT
         policies.get(name)
@@ -223,8 +260,13 @@ class RunService:
             row, _ = find_run(session=session, digest=digest)
         if row is not None:
             return self.peek(row.id) or self._replay(row)
-        played = play(scenario, name)
-        return self._keep(LoadedRun(self._store(name, played, based_on), played))
+        return self._by_weight(scenario, lambda: self._created(scenario, name, based_on))
+
+    def _created(
+        self, scenario: Scenario, policy: str, based_on: tuple[str, int] | None
+    ) -> LoadedRun:
+        played = play(scenario, policy)
+        return self._keep(LoadedRun(self._store(policy, played, based_on), played))
 
     def _check_budget(self, scenario: Scenario) -> None:
         work = page_steps(scenario)
