@@ -175,7 +175,9 @@ class Exchange:
                 self.deadline.reschedule(None)
             headers = MutableHeaders(scope=message)
             secure_cookies(headers, self.scope["scheme"])
-            headers.raw.extend(self._headers)
+            # A file that carries its style and script has a policy of its own, and keeps it.
+            own = {name for name, _ in headers.raw}
+            headers.raw.extend(pair for pair in self._headers if pair[0] not in own)
             message["headers"] = headers.raw
         elif self.head and message["type"] == "http.response.body":
             message = {**message, "body": b""}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from starlette.requests import Request
+
 
 def run_url(run_id: str) -> str:
     return f"/r/{quote(run_id, safe='')}/0"
@@ -14,12 +16,12 @@ def step_url(run_id: str, step: int) -> str:
 
 
 def step_twin_url(run_id: str, step: int, suffix: str) -> str:
-    """`suffix` is "json" or "txt"."""
+    """`suffix` is "json", "txt", "svg" or "png"."""
     return f"{step_url(run_id, step)}.{suffix}"
 
 
 def run_twin_url(run_id: str, suffix: str) -> str:
-    """`suffix` is "json" or "cow"."""
+    """`suffix` is "json", "cow" or "html"."""
     return f"/r/{quote(run_id, safe='')}.{suffix}"
 
 
@@ -33,3 +35,9 @@ def api_run_url(run_id: str) -> str:
 
 def api_step_url(run_id: str, step: int) -> str:
     return f"{api_run_url(run_id)}/steps/{step}"
+
+
+def absolute(request: Request, path: str) -> str:
+    """A link that works outside this server's pages."""
+    base = request.app.state.settings.base_url or request.base_url
+    return str(base).rstrip("/") + path

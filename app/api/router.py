@@ -33,7 +33,7 @@ from app.api.trace_models import StepOut
 from app.errors import PROBLEM_JSON
 from app.scenario import Shipped, library
 from app.service import RunService
-from app.urls import api_run_url, run_url, step_url
+from app.urls import absolute, api_run_url, run_url, step_url
 
 
 def service_of(request: Request) -> RunService:
@@ -179,12 +179,6 @@ async def get_scenario_text(request: Request, run_id: RunId, runs: Runs) -> Resp
     """The text as it was played. A run that this version cannot play has its text all the same."""
     stored = await runs.stored(run_id)
     return answer(request, stored.text + "\n", "text/plain", etag_of(stored.id, "cow"))
-
-
-def absolute(request: Request, path: str) -> str:
-    """A link that works outside this server's pages."""
-    base = request.app.state.settings.base_url or request.base_url
-    return str(base).rstrip("/") + path
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from fastapi import Request, Response
 
 from app.service.cache import KeptByWeight
 
+HTML = "text/html; charset=utf-8"
+PNG = "image/png"
 MIN_COMPRESSED = 800
 """Bytes below which compressing costs more than it saves."""
 
@@ -47,8 +49,8 @@ class PageCache:
     def get(self, key: Hashable) -> Kept | None:
         return self._kept.get(key)
 
-    def put(self, key: Hashable, body: str) -> Kept:
-        kept = Kept(body.encode())
+    def put(self, key: Hashable, body: str | bytes) -> Kept:
+        kept = Kept(body.encode() if isinstance(body, str) else body)
         self._kept.put(key, kept)
         return kept
 
@@ -77,21 +79,37 @@ class Prepared(Response):
         self.background = None
 
 
-def answer(request: Request, kept: Kept, cache_control: str, vary: str) -> Response:
-    """Send what is kept in the encoding that the reader takes, or 304 when it is known."""
+def answer(
+    request: Request,
+    kept: Kept,
+    cache_control: str,
+    vary: str,
+    media_type: str = HTML,
+    policy: str = "",
+) -> Response:
+    """Send what is kept in the encoding that the reader takes, or 304 when it is known.
+
+    `policy` is the Content-Security-Policy of a file that is none of the site's pages.
+    """
     headers = request.headers
-    packed = len(kept.body) >= MIN_COMPRESSED and accepts_gzip(headers.get("accept-encoding", ""))
+    packed = (
+        len(kept.body) >= MIN_COMPRESSED
+        and media_type != PNG
+        and accepts_gzip(headers.get("accept-encoding", ""))
+    )
     etag = f'{kept.etag[:-1]}-gz"' if packed else kept.etag
     out = [
         (b"etag", etag.encode()),
         (b"cache-control", cache_control.encode()),
         (b"vary", vary.encode()),
     ]
+    if policy:
+        out.append((b"content-security-policy", policy.encode()))
     known = headers.get("if-none-match")
     if known is not None and knows(known, etag):
         return Prepared(304, out, b"")
     body = kept.packed() if packed else kept.body
-    out.append((b"content-type", b"text/html; charset=utf-8"))
+    out.append((b"content-type", media_type.encode()))
     out.append((b"content-length", str(len(body)).encode()))
     if packed:
         out.append((b"content-encoding", b"gzip"))
