@@ -189,8 +189,13 @@ class Survey:
 
 def lay_out(steps: Iterable[Json]) -> Layout:
     """Lay out a run from its `trace/1` steps, 0 to N."""
+    return lay_out_numbered(enumerate(steps))
+
+
+def lay_out_numbered(steps: Iterable[tuple[int, Json]]) -> Layout:
+    """Lay out steps by number; two runs of which one picture is made have each number twice."""
     survey = Survey()
-    for number, step in enumerate(steps):
+    for number, step in steps:
         survey.read(number, step)
     rows = list(rows_of(survey))
     homes = homes_of(survey, rows)
