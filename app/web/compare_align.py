@@ -1,0 +1,183 @@
+"""Two runs in one layout: what corresponds in them, and the place that both give it.
+
+Runs are aligned by step number. Frames and swap slots are numbered in order of allocation, so
+after one side copies a page every later number is off by one; what counts as the same thing is
+therefore not its number but where and when it appeared: the step, and the page that first used it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .layout import Grip, Layout, bounds, label_at, lay_out_numbered, target
+
+Json = dict[str, Any]
+Birth = tuple[int, str, str]
+
+ELSEWHERE = 1 << 24
+"""Added to the number of a frame or slot that only the right-hand run has: no run counts so far."""
+NEVER = 1 << 30
+
+
+class Names(Struct, frozen=True):
+    """Labels of one run in the words that both share, and back. A label without entry is shared."""
+
+    shared: dict[str, str]
+    own: dict[str, str]
+
+    def to_shared(self, label: str) -> str:
+        """A label or a range of labels, `f1:f4`."""
+        first, colon, last = label.partition(":")
+        name = self.shared.get(first, first)
+        if not colon:
+            return name
+        return f"{name}:{label_at(f'{name}:', int(last[1:]) - int(first[1:]))}"
+
+    def to_own(self, label: str) -> str:
+        return self.own.get(label, label)
+
+
+class Alignment(Struct, frozen=True):
+    """One layout, as it is (`joint`, in shared labels) and in the labels of each side.
+
+    `names` leads from the right's labels to shared ones; the left's are shared ones. `renamed` lists (left, right) labels that stand for the same thing and differ.
+    """
+
+    joint: Layout
+    left: Layout
+    right: Layout
+    names: Names
+    renamed: tuple[tuple[str, str], ...]
+
+
+class Side:
+    """What one run has: when each thing appeared, and how long processes and holds lasted."""
+
+    def __init__(self, steps: list[Json]) -> None:
+        self.births: dict[str, Birth] = {}
+        self.processes: dict[str, list[int]] = {}
+        self.held: dict[tuple[str, int, str], list[int]] = {}
+        for number, step in enumerate(steps):
+            self.read(number, step["state"])
+
+    def read(self, number: int, state: Json) -> None:
+        fresh = [
+            label
+            for kind in ("frames", "swap")
+            for label in state[kind]
+            if label not in self.births and label[1:].isdecimal()
+        ]
+        if fresh:
+            users = dict(reversed(list(users_of(state))))
+            for order, label in enumerate(fresh):
+                self.births[label] = (number, label[0], users.get(label, f"#{order}"))
+        for process in state["processes"]:
+            self.processes.setdefault(process, [number, number])[1] = number
+        for name, handle in state["handles"].items():
+            for page, frame in enumerate(handle["frames"]):
+                self.held.setdefault((name, page, frame), [number, number])[1] = number
+
+
+def users_of(state: Json) -> Iterator[tuple[str, str]]:
+    """(label, page) for every page that leads to something, in the order of the drawing."""
+    for process, ranges in state["processes"].items():
+        for area, entries in ranges.items():
+            for entry in entries:
+                lo, hi = bounds(entry)
+                label = target(entry)
+                if label is None or label == "zero":
+                    continue
+                for page in range(lo, hi):
+                    yield label_at(label, page - lo) or label, f"{process}.{area}[{page}]"
+
+
+def align(left: list[Json], right: list[Json]) -> Alignment:
+    """Lay out two runs together, from the surveys of their steps."""
+    sides = Side(left), Side(right)
+    names = names_of(*sides)
+    layout = lay_out_numbered(both(left, right, names))
+    renamed = tuple(
+        (shared, label)
+        for label, shared in names.shared.items()
+        if label != shared and int(shared[1:]) < ELSEWHERE
+    )
+    mine = of_side(layout, sides[0], Names({}, {}))
+    return Alignment(layout, mine, of_side(layout, sides[1], names), names, renamed)
+
+
+def names_of(left: Side, right: Side) -> Names:
+    known = {birth: label for label, birth in left.births.items()}
+    shared = {
+        label: known.get(birth) or f"{label[0]}{ELSEWHERE + int(label[1:])}"
+        for label, birth in right.births.items()
+    }
+    return Names(shared, {name: label for label, name in shared.items()})
+
+
+def both(left: list[Json], right: list[Json], names: Names) -> Iterator[tuple[int, Json]]:
+    for number in range(max(len(left), len(right))):
+        if number < len(left):
+            yield number, left[number]
+        if number < len(right):
+            yield number, in_shared(right[number], names)
+
+
+def in_shared(step: Json, names: Names) -> Json:
+    """A surveyed step with shared labels."""
+    state = step["state"]
+    swap = {
+        names.to_shared(slot): {"cached": value["cached"] and names.to_shared(value["cached"])}
+        for slot, value in state["swap"].items()
+    }
+    renamed = {
+        "processes": {
+            process: {area: [entry_in_shared(e, names) for e in entries] for area, entries in r.items()}
+            for process, r in state["processes"].items()
+        },
+        "frames": [names.to_shared(label) for label in state["frames"]],
+        "swap": swap,
+        "handles": {
+            name: {**handle, "frames": [names.to_shared(label) for label in handle["frames"]]}
+            for name, handle in state["handles"].items()
+        },
+    }  # fmt: skip
+    return {**step, "state": renamed}
+
+
+def entry_in_shared(entry: Json, names: Names) -> Json:
+    key = "frame" if entry["frame"] else "swap_offset_label"
+    label = entry[key]
+    return entry if not label else {**entry, key: names.to_shared(label)}
+
+
+def of_side(layout: Layout, side: Side, names: Names) -> Layout:
+    """The common layout in one side's labels, with that side's processes and holds only."""
+    columns = (
+        replace(column, first=life[0], last=life[1])
+        for column in layout.columns
+        for life in (side.processes.get(column.name, (NEVER, NEVER)),)
+    )
+    items = {
+        label: replace(item, label=label)
+        for shared, item in layout.items.items()
+        for label in (names.to_own(shared),)
+        if label in side.births
+    }
+    return replace(
+        layout,
+        columns=tuple(columns),
+        items=items,
+        grips=tuple(grips_of(layout.grips, side, names)),
+    )
+
+
+def grips_of(grips: Iterable[Grip], side: Side, names: Names) -> Iterator[Grip]:
+    for grip in grips:
+        label = names.to_own(grip.label)
+        life = side.held.get((grip.handle, grip.page, label))
+        if life is not None:
+            yield replace(grip, label=label, first=life[0], last=life[1])

@@ -1,0 +1,201 @@
+"""What two states differ in, subject by subject, and the steps at which two runs part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from app.engine.policy import Policy
+
+from .compare_align import Alignment, Names
+from .scene import TOKENS, Cell, cell_of
+
+Json = dict[str, Any]
+
+COUNTS = (("refcount", "ref"), ("mapcount", "map"), ("pincount", "pin"))
+NOWHERE = "not there"
+
+
+class Difference(Struct, frozen=True):
+    """One subject and what each side has of it.
+
+    quiet     only references that LRU batches hold differ: shown, and no divergence
+    kind      "pte", "frame", "slot", "handle", "step", "outcome" or "verdict"
+    subject   in words; `place` names it in the drawing: ("A", row) or a shared label
+    """
+
+    kind: str
+    subject: str
+    place: tuple[str, int | str]
+    left: str
+    right: str
+    quiet: bool = False
+
+
+Key = tuple[str, str, int | str]
+Differences = dict[Key, Difference]
+
+
+class Comparable(Struct, frozen=True):
+    """What may be compared: a policy that keeps no bit has nothing to say about one."""
+
+    bit: bool
+    page_bit: bool
+
+    @classmethod
+    def of(cls, left: Policy, right: Policy) -> Comparable:
+        bits = {left.bit, right.bit}
+        return cls("none" not in bits, bits == {"page"})
+
+
+def add(
+    out: Differences, kind: str, subject: str, place: tuple[str, int | str], left: str, right: str
+) -> None:
+    out[(kind, *place)] = Difference(kind, subject, place, left, right)
+
+
+def states(plan: Alignment, what: Comparable, left: Json, right: Json) -> Differences:
+    """Every entry, frame, slot and handle that is not the same on both sides."""
+    out: Differences = {}
+    for index, row in enumerate(plan.left.rows):
+        for column in plan.left.columns:
+            a = cell_of(row, column.name, left, left)
+            b = cell_of(row, column.name, right, right)
+            if cell_key(a, Names({}, {}), what) != cell_key(b, plan.names, what):
+                words = cell_words(a, what), cell_words(b, what)
+                add(out, "pte", f"{column.name} {row.label}", (column.name, index), *words)
+    for kind, part in (("frame", "frames"), ("slot", "swap"), ("handle", "handles")):
+        mine = left[part]
+        theirs = {
+            k if kind == "handle" else plan.names.to_shared(k): v for k, v in right[part].items()
+        }
+        for label in dict.fromkeys([*mine, *theirs]):
+            a, b = mine.get(label), theirs.get(label)
+            words = things(kind, a, b, plan.names, what)
+            if words:
+                subject = name_of(label, plan.names, a, b)
+                quiet = kind == "frame" and a is not None and b is not None and in_batches(a, b)
+                out[kind, "", label] = Difference(
+                    kind, subject, ("", label), *words, quiet and ", " not in words[0]
+                )
+    return out
+
+
+def name_of(label: str, names: Names, left: Json | None, right: Json | None) -> str:
+    """A thing by each side's name for it."""
+    there = names.to_own(label)
+    if left is None:
+        return there
+    return label if right is None or there == label else f"{label} / {there}"
+
+
+def cell_key(cell: Cell, names: Names, what: Comparable) -> tuple[object, ...]:
+    marker = cell.exclusive if what.bit else False
+    # Of a swap entry the note says the marker again, so it is left out here.
+    note = cell.note if cell.kind not in ("swap", "present") else ""
+    return cell.kind, names.to_shared(cell.target), cell.bits, note, marker
+
+
+def cell_words(cell: Cell, what: Comparable) -> str:
+    if cell.kind in ("absent", "novma"):
+        return "no such process" if cell.kind == "absent" else "not mapped"
+    if cell.kind in ("none", "folded"):
+        return cell.note
+    if cell.kind == "swap":
+        return f"{cell.target} in swap" + (f", {cell.note}" if what.bit else "")
+    words = f"{cell.target} {' '.join(bit for bit in 'PWDSU' if bit in cell.bits)}"
+    return words + (" exclusive" if cell.exclusive and what.bit else "")
+
+
+def things(
+    kind: str, left: Json | None, right: Json | None, names: Names, what: Comparable
+) -> tuple[str, str] | None:
+    """The fields in which two frames, slots or handles differ, in words; None when in none."""
+    if left is None or right is None:
+        there = fields(kind, left or right or {}, None, what)
+        words = ", ".join(f"{name} {value}".strip() for name, value in there)
+        return (NOWHERE, words) if left is None else (words, NOWHERE)
+    own = [*fields(kind, left, None, what)]
+    other = [*fields(kind, right, names, what)]
+    shown = [*fields(kind, right, None, what)]
+    apart = [i for i, (a, b) in enumerate(zip(own, other, strict=True)) if a != b]
+    if not apart:
+        return None
+    a, b = (", ".join(f"{s[i][0]} {s[i][1]}".strip() for i in apart) for s in (own, shown))
+    return a, b
+
+
+def fields(
+    kind: str, thing: Json, names: Names | None, what: Comparable
+) -> Iterator[tuple[str, str]]:
+    """(name, value) of what is compared; `names` turns labels into shared ones."""
+
+    def label(name: str) -> str:
+        return names.to_shared(name) if names else name
+
+    if kind == "frame" and "ledger" in thing:
+        yield "holds", str(thing["value"])
+        for field, short in COUNTS:
+            yield short, str(thing[field])
+        has = set(thing["flags"])
+        if what.page_bit:
+            yield "", "exclusive" if "exclusive" in has else "not exclusive"
+        yield "", "in the swap cache" if "swapcache" in has else "not in the swap cache"
+    elif kind == "slot":
+        yield "holds", str(thing["value"])
+        yield "entries", str(thing["count"])
+        yield "", f"cached by {label(thing['cached'])}" if thing["cached"] else "not cached"
+    elif kind == "handle":
+        yield "on", " ".join(label(frame) for frame in thing["frames"])
+        yield "sees", " ".join(map(str, thing["values"]))
+        yield "", "with its owner" if thing["coherent"] else "apart from its owner"
+
+
+def in_batches(left: Json, right: Json) -> bool:
+    """Are the references different, and the same without those that LRU batches hold?"""
+    if left.get("refcount") == right.get("refcount"):
+        return False
+    return bool(left["refcount"] - batched(left) == right["refcount"] - batched(right))
+
+
+def batched(frame: Json) -> int:
+    known = ("map", "pin", "get", *TOKENS)
+    return sum(int(item["count"]) for item in frame["ledger"] if item["kind"] not in known)
+
+
+def acts(left: Json, right: Json) -> Differences:
+    """What one step did otherwise: its outcome, and what it violates."""
+    out: Differences = {}
+    a, b = left.get("outcome"), right.get("outcome")
+    if a is None or b is None:
+        return out
+    if left["text"] != right["text"]:
+        add(out, "step", "step", ("", "step"), left["text"], right["text"])
+    if outcome_words(a) != outcome_words(b):
+        add(out, "outcome", "outcome", ("", "outcome"), outcome_words(a), outcome_words(b))
+    c, d = (verdict_words(step) for step in (left, right))
+    if c != d:
+        add(out, "verdict", "properties", ("", "verdict"), c, d)
+    return out
+
+
+def outcome_words(outcome: Json) -> str:
+    words = [str(outcome["error"])] if outcome.get("error") else []
+    if outcome.get("value") is not None:
+        words.append(f"reads {outcome['value']}")
+    if outcome.get("values") is not None:
+        words.append(f"reads {' '.join(map(str, outcome['values']))}")
+    if outcome.get("faults") is not None:
+        words.append(f"{outcome['faults']} faults" if outcome["faults"] != 1 else "1 fault")
+    copies = outcome.get("copies", 0)
+    words.append(f"{copies} copies" if copies != 1 else "1 copy")
+    return ", ".join(words)
+
+
+def verdict_words(step: Json) -> str:
+    found = sorted(
+        {f"{v['kind']} {v.get('predicate') or ''}".strip() for v in step.get("violations", ())}
+    )
+    return f"violates {', '.join(found)}" if found else "nothing violated"

@@ -1,0 +1,177 @@
+"""What a comparison draws: ≠ on what differs, and one timeline with a lane for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from html import escape
+
+from . import timeline
+from .compare_diff import NOWHERE, Difference
+from .compare_pair import Pair
+from .drawing import MIDDLE
+from .layout import FRAME_HEIGHT, FRAME_WIDTH, HANDLE_PITCH, Layout
+from .marks import text
+from .timeline import LANE, LEFT, MAX_LABELS, RIGHT, WIDTH, WINDOW
+
+TOP = 52
+FLAG = 18
+MAX_FLAGS = 200
+
+
+def badge(x: float, y: float) -> str:
+    """≠ at a corner of what differs from the other side."""
+    return (
+        f'<g class="ne"><rect x="{x - 10:g}" y="{y - 9:g}" width="20" height="18" rx="2"/>'
+        + text(x, y + 5, "≠", "mid")
+        + "</g>"
+    )
+
+
+def overlay(
+    layout: Layout, joint: Layout, number: int, differences: Iterable[Difference], *, right: bool
+) -> str:
+    """The marks of one side; what only the other side has leaves a gap with its name."""
+    out = []
+    places = {column.name: column.x for column in layout.columns}
+    for found in differences:
+        process, place = found.place
+        here = found.right if right else found.left
+        if found.kind == "pte" and isinstance(place, int):
+            out.append(badge(places[process], layout.rows[place].top + 16))
+        elif found.kind in ("frame", "slot") and str(place) in joint.items:
+            y = joint.items[str(place)].y + (8 if found.kind == "slot" else 0)
+            if here == NOWHERE:
+                out.append(gap(layout.frame_x, y, f"no {found.subject} here"))
+            out.append(badge(layout.frame_x, y))
+        elif found.kind == "handle":
+            out += grip_badges(layout, number, str(place))
+    return "".join(out)
+
+
+def gap(x: float, y: float, words: str) -> str:
+    return (
+        f'<g class="gap"><rect x="{x:g}" y="{y:g}" width="{FRAME_WIDTH}" height="{FRAME_HEIGHT}"/>'
+        + text(x + FRAME_WIDTH / 2, y + MIDDLE + 4, words, "mid small")
+        + "</g>"
+    )
+
+
+def grip_badges(layout: Layout, number: int, handle: str) -> list[str]:
+    return [
+        badge(
+            layout.handle_x + grip.column * HANDLE_PITCH + 2,
+            layout.items[grip.label].y + MIDDLE + (10 if grip.column % 2 else 0) - 20,
+        )
+        for grip in layout.grips
+        if grip.handle == handle and grip.first <= number <= grip.last
+    ]
+
+
+# -- the timeline -----------------------------------------------------------------------------
+
+
+def draw(pair: Pair, current: int, base: str) -> str:
+    """Both runs around `current`: a lane each, one cursor, a flag at each divergence."""
+    first, last = timeline.window(pair.last, current)
+    dx = (WIDTH - LEFT - RIGHT) / max(1, last - first)
+    height = TOP + LANE * 2 + 6
+
+    def at(step: int) -> float:
+        return LEFT + dx * (step - first)
+
+    now = at(current)
+    out = [
+        f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="{FLAG}" width="{dx:.1f}" '
+        f'height="{height - FLAG}"/>'
+    ]
+    out += flags(pair, first, last, at, dx, height)
+    every = max(1, round((last - first) / 40)) if last - first > 60 else 1
+    for number in range(max(1, first), last + 1):
+        numbered = number % every == 0 or number == current
+        out.append(head(pair, number, current, at(number), dx, numbered))
+    for lane, (line, loaded) in enumerate(zip(pair.lines, (pair.left, pair.right), strict=True)):
+        y = TOP + LANE * (lane + 0.5)
+        end = min(loaded.last, last)
+        out.append(text(0, y + 4, short(loaded.stored.policy), "tl-lane"))
+        if end > first:
+            out.append(f'<path class="tl-life" d="M{at(first):.1f} {y:g}H{at(end):.1f}"/>')
+        for number in range(max(1, first), end + 1):
+            tick = line.ticks[number - 1]
+            out.append(mark(tick, loaded.stored.policy, number, current, at(number), y, dx, base))
+    label = f"timeline of both runs, steps {first} to {last} of {pair.last}, at step {current}"
+    return (
+        f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">'
+        f"{''.join(out)}</svg>"
+    )
+
+
+def short(policy: str) -> str:
+    return policy if len(policy) <= 15 else f"{policy[:14]}…"
+
+
+def flags(
+    pair: Pair, first: int, last: int, at: Callable[[int], float], dx: float, height: float
+) -> list[str]:
+    out = []
+    shown = [n for n in pair.divergences if first <= n <= last]
+    for number, behind in zip(shown, [*shown[1:], last + 3], strict=True):
+        x, room = at(number) - dx / 2, (behind - number) * dx
+        words = "first divergence" if number == pair.divergences[0] else "diverge again"
+        words = words if room > 118 else "≠" if dx > 18 else ""
+        width = 8 + 6.4 * len(words) if len(words) > 1 else 18
+        out.append(f'<path class="tl-div" d="M{x:.1f} 0V{height}"/>')
+        if words:
+            out.append(
+                f'<path class="tl-divflag" d="M{x:.1f} 0h{width:.0f}l-5 7.5l5 7.5h-{width:.0f}z"/>'
+                + text(round(x + 5, 1), 11.5, words, "tl-divtext")
+            )
+    return out
+
+
+def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: bool) -> str:
+    """A step's number and a few letters of it, above both lanes."""
+    css = "now" if number == current else ""
+    line = pair.lines[0] if number <= pair.left.last else pair.lines[1]
+    label = line.ticks[number - 1].label.removesuffix(" copy").removesuffix(" reuse")
+    out = text(round(x, 1), 30, number, "tl-n mid") if numbered else ""
+    if pair.last <= MAX_LABELS:
+        out += text(round(x, 1), 45, label[: max(3, int(dx / 6.8))], "tl-lab mid")
+    return f'<g class="{css}">{out}</g>'
+
+
+def mark(
+    tick: timeline.Tick, policy: str, number: int, current: int, x: float, y: float, dx: float,
+    base: str,
+) -> str:  # fmt: skip
+    css = " fut" if number > current else " now" if number == current else ""
+    small = 1.0 if dx > 18 else max(0.55, dx / 18)
+    bad = f", violates {tick.bad}" if tick.bad else ""
+    return (
+        f'<a href="{base}/{number}" aria-label="{escape(policy)}, step {number}: '
+        f'{escape(tick.label)}{bad}"><g class="tl-step{css}">'
+        + timeline.glyph(x, y, "bad" if tick.bad else tick.glyph, small)
+        + f'<rect class="hit" x="{x - dx / 2:.1f}" y="{y - LANE / 2:g}" width="{dx:.1f}" '
+        f'height="{LANE}"/></g></a>'
+    )
+
+
+def overview(pair: Pair, current: int, base: str) -> str:
+    """For runs longer than the window: every divergence on one line, and where the window is."""
+    if pair.last <= 2 * WINDOW:
+        return ""
+    first, last = timeline.window(pair.last, current)
+    scale = (WIDTH - LEFT - RIGHT) / pair.last
+    thin = pair.divergences[:: max(1, -(-len(pair.divergences) // MAX_FLAGS))]
+    out = [
+        f'<rect class="tl-cur" x="{LEFT + first * scale:.1f}" y="0" '
+        f'width="{(last - first) * scale:.1f}" height="20"/>'
+    ]
+    out += [
+        f'<a href="{base}/{number}" aria-label="divergence at step {number}">'
+        f'<path class="tl-div" d="M{LEFT + number * scale:.1f} 3v14"/></a>'
+        for number in thin
+    ]
+    return (
+        f'<svg class="tl tl-all" viewBox="0 0 {WIDTH} 20" role="group" '
+        f'aria-label="divergences of the whole runs">{"".join(out)}</svg>'
+    )

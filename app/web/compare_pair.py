@@ -1,0 +1,116 @@
+"""Two played runs as one thing to walk through: where they part, and what differs at each step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from app.service import LoadedRun
+from app.trace import Run
+from app.trace.run import outcome_json
+
+from . import timeline
+from .compare_align import Alignment, align
+from .compare_diff import Comparable, Difference, Differences, Key, acts, states
+from .glimpse import drawn, survey
+from .layout import Layout
+
+Json = dict[str, Any]
+
+
+class Pair(Struct, frozen=True):
+    """Two runs, aligned by step number; the shorter one stays at its last state.
+
+    `apart[n]`: does anything differ at step n? `divergences`: the steps that bring a difference
+    that was not there before.
+    """
+
+    left: LoadedRun
+    right: LoadedRun
+    plan: Alignment
+    what: Comparable
+    lines: tuple[timeline.Timeline, timeline.Timeline]
+    apart: tuple[bool, ...]
+    divergences: tuple[int, ...]
+
+    @property
+    def last(self) -> int:
+        return max(self.left.last, self.right.last)
+
+    @property
+    def name(self) -> str:
+        return f"{self.left.id}..{self.right.id}"
+
+    @property
+    def same_text(self) -> bool:
+        return self.left.stored.text == self.right.stored.text
+
+    def next_divergence(self, step: int) -> int | None:
+        return next((n for n in self.divergences if n > step), None)
+
+    def previous_divergence(self, step: int) -> int | None:
+        return next((n for n in reversed(self.divergences) if n < step), None)
+
+    def next_violation(self, step: int) -> int | None:
+        """The next step with a violation on either side; after the last one, the first again."""
+        found = sorted(
+            {i for line in self.lines for i, tick in enumerate(line.ticks, 1) if tick.bad}
+        )
+        return next((n for n in found if n > step), found[0] if found and found != [step] else None)
+
+    def differences(self, step: int) -> tuple[Difference, ...]:
+        """What differs at a step: what it did first, then entries, frames, slots, handles."""
+        runs = self.left.run, self.right.run
+        return tuple(differences(runs, self.plan, self.what, step).values())
+
+
+def pair_of(left: LoadedRun, right: LoadedRun) -> Pair:
+    """Read both runs once from end to end."""
+    surveys = list(survey(left.run)), list(survey(right.run))
+    plan = align(*surveys)
+    what = Comparable.of(left.run.policy, right.run.policy)
+    apart, divergences = walk((left.run, right.run), plan, what)
+    lines = timeline.timeline_of(surveys[0]), timeline.timeline_of(surveys[1])
+    return Pair(left, right, plan, what, lines, apart, divergences)
+
+
+def walk(
+    runs: tuple[Run, Run], plan: Alignment, what: Comparable
+) -> tuple[tuple[bool, ...], tuple[int, ...]]:
+    apart: list[bool] = []
+    divergences: list[int] = []
+    before: set[Key] = set()
+    for number in range(max(map(len, runs)) + 1):
+        now = differences(runs, plan, what, number)
+        apart.append(bool(now))
+        loud = {key for key, found in now.items() if not found.quiet}
+        if any(key not in before or key[0] in ("step", "outcome", "verdict") for key in loud):
+            divergences.append(number)
+        before = loud
+    return tuple(apart), tuple(divergences)
+
+
+def differences(
+    runs: tuple[Run, Run], plan: Alignment, what: Comparable, number: int
+) -> Differences:
+    left, right = runs
+    return acts(brief(left, number), brief(right, number)) | states(
+        plan, what, state_at(left, number, plan.left), state_at(right, number, plan.right)
+    )
+
+
+def state_at(run: Run, number: int, layout: Layout) -> Json:
+    return drawn(run.steps[min(number, len(run))].after, layout)
+
+
+def brief(run: Run, number: int) -> Json:
+    """What a step did, without its state; {} where the run has no such step."""
+    if not 0 < number <= len(run):
+        return {}
+    played = run.steps[number]
+    return {
+        "text": run.scenario.steps[number - 1].text,
+        "outcome": outcome_json(played.outcome),
+        "violations": [{"kind": v.kind, "predicate": v.predicate} for v in played.violations],
+    }
