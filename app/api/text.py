@@ -1,4 +1,8 @@
-"""A step as plain text of at most 72 columns, for mail and terminals."""
+"""A step as plain text of at most 72 columns, for mail and terminals.
+
+It is a scenario, too: the text of the run, with what is to be said of the step in comments below
+it. Pasted into the editor it plays the same steps.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,99 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from app.engine.state import Config
+from app.scenario import Scenario
+from app.scenario.text import MAX_BYTES
 from app.service import LoadedRun
 
-COLUMNS = 72
+WIDTH = 72
+COLUMNS = WIDTH - len("# ")
+REPORT_LINES = 400
+"""A machine may have 65,536 pages, and a mail has readers."""
+PTE_BITS = (("W", "writable"), ("D", "dirty"), ("S", "soft_dirty"), ("U", "uffd_wp"))
+PAGE_TYPES = (
+    ("R", "referenced"), ("D", "dirty"), ("l", "lru"), ("A", "active"), ("M", "mmap"),
+    ("a", "anon"), ("s", "swapcache"), ("b", "swapbacked"), ("H", "compound_head"),
+    ("T", "compound_tail"), ("G", "hugetlb"), ("u", "unevictable"), ("x", "ksm"), ("t", "thp"),
+    ("z", "zero"), ("m", "mlocked"),
+)  # fmt: skip
+"""The letters of the kernel's tools/mm/page-types, in its order."""
 Json = dict[str, Any]
 
 
 def step_text(run: LoadedRun, number: int, link: str) -> str:
-    """The state after step `number`, what happened in it and why."""
+    """The run's scenario with the state after step `number`, and why, in comments below it."""
+    scenario = run.run.scenario
+    lines = scenario.text.split("\n")
+    first = first_line(scenario)
+    next_step = scenario.steps[number].line if number < run.last else len(lines) + 1
+    cut = max(first, next_step) if number else first
+    above = [*header(run), "", *body_of(lines[first - 1 : cut - 1])]
+    above += [""] if above[-1] else []
+    below = body_of(lines[cut - 1 :])
+    room = MAX_BYTES - sum(len(line.encode()) + 1 for line in (*above, *below))
+    said = [*above, *comments(report(run, number, link), room), *below]
+    return "\n".join(said).strip("\n") + "\n"
+
+
+def first_line(scenario: Scenario) -> int:
+    """Number of the first line behind the header."""
+    early = [one.line for one in scenario.before] + [one.line for one in scenario.notes_before]
+    return min([scenario.steps[0].line, *early])
+
+
+def header(run: LoadedRun) -> list[str]:
+    """Title, policy and the machine's sizes. What else a header says does not fit a mail."""
+    config, usual = run.run.scenario.config, Config()
+    title = run.run.scenario.title
+    lines = [f"title: {title}"] if title else []
+    if len(title) > WIDTH - 7:
+        lines = [f"title: {title[: WIDTH - 10].rstrip()}..."]
+    lines.append(f"policy: {run.stored.policy}")
+    for name in ("huge", "cpus", "memory"):
+        if getattr(config, name) != getattr(usual, name):
+            lines.append(f"{name}: {getattr(config, name)}")
+    if (config.swap, config.slots) != (usual.swap, usual.slots):
+        lines.append(f"swap: {config.swap} {config.slots}")
+    return lines
+
+
+def body_of(lines: list[str]) -> list[str]:
+    """The lines, with comments and notes that are too wide folded; steps stay as they are."""
+    out: list[str] = []
+    for line in lines:
+        code, mark, comment = line.rstrip().partition("#")
+        if len(line.rstrip()) <= WIDTH:
+            out.append(line.rstrip())
+            continue
+        if mark:
+            out += wrap(comment, WIDTH, initial_indent="# ", subsequent_indent="# ")
+        if code.startswith("note"):
+            out += wrap(code[4:], WIDTH, initial_indent="note ", subsequent_indent="note ")
+        elif code.strip():
+            out.append(code.rstrip())
+    return out
+
+
+def comments(sections: list[list[str]], room: int) -> list[str]:
+    """The report behind `#`, as much as there is room for in a text that is to be read again."""
+    lines = ["#" * WIDTH]
+    for section in sections:
+        lines += [f"# {line}".rstrip() for line in section] + ["#"]
+    lines[-1:] = ["#" * WIDTH, ""]
+    shown = min(len(lines), REPORT_LINES)
+    size = 0
+    for at, line in enumerate(lines[:shown]):
+        size += len(line.encode()) + 1
+        if size > room - 200:
+            shown = at
+            break
+    if shown < len(lines):
+        lines[shown:] = [f"# ... {len(lines) - shown} more lines; all is in the .json", ""]
+    return lines
+
+
+def report(run: LoadedRun, number: int, link: str) -> list[list[str]]:
     document = run.run.step(number)
     before = run.run.step(number - 1)["state"] if number else document["state"]
     sections = [
@@ -26,7 +115,7 @@ def step_text(run: LoadedRun, number: int, link: str) -> str:
         swap(document["state"]),
         handles(document["state"]),
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return [section for section in sections if section]
 
 
 def folded(text: str, indent: str = "", then: str | None = None) -> list[str]:
@@ -42,8 +131,8 @@ def folded(text: str, indent: str = "", then: str | None = None) -> list[str]:
 
 def heading(run: LoadedRun, number: int, link: str) -> list[str]:
     stored = run.stored
-    place = f"step {number} of {run.last}, policy {stored.policy}, engine {stored.engine}"
-    return [*folded(stored.title or "Untitled scenario"), *folded(place), link]
+    place = f"After step {number} of {run.last}, policy {stored.policy}, engine {stored.engine}"
+    return [*folded(place), link]
 
 
 def what_happened(document: Json) -> list[str]:
@@ -87,18 +176,19 @@ def page_tables(state: Json) -> list[str]:
         for page in pages
         for line in folded(page_line(process, name, page), "  ", "    ")
     ]
-    return ["PAGE TABLES", *lines] if lines else []
+    legend = "PAGE TABLES (P present, W write, D dirty, S soft-dirty, U uffd-wp)"
+    return [legend, *lines] if lines else []
 
 
 def page_line(process: str, name: str, page: Json) -> str:
     where = f"{process}.{name}[{page.get('pages', page.get('page'))}]"
-    words = [f"{where:<16}", f"{page['kind']:<7}"]
+    words = [f"{where:<14}", f"{page['kind']:<7}"]
     words.append(f"{page['frame'] or page['swap_offset_label'] or '-':<6}")
-    if "value" in page:
-        words.append(f"= {page['value']:<4}")
     if page["kind"] == "present":
-        words.append("writable" if page.get("writable") else "read-only")
-    bits = ("dirty", "young", "soft_dirty", "exclusive_pte", "swap_exclusive", "uffd_wp")
+        words.append("P" + "".join(letter if page.get(bit) else "_" for letter, bit in PTE_BITS))
+    if "value" in page:
+        words.append(f"= {page['value']:<3}")
+    bits = ("exclusive_pte", "swap_exclusive")
     words += [bit.replace("_", "-") for bit in bits if page.get(bit)]
     if page["vma"] not in (None, "rw"):
         words.append(f"vma {page['vma']}")
@@ -111,7 +201,16 @@ def frames(state: Json, before: Json) -> list[str]:
         if label != "zero":
             lines += frame_lines(label, frame, before["frames"].get(label))
     lines += [f"  {label:<5} freed" for label in before["frames"] if label not in state["frames"]]
-    return ["PAGE FRAMES", *lines] if lines else []
+    return ["PAGE FRAMES (letters as page-types has them)", *lines] if lines else []
+
+
+def letters(frame: Json) -> str:
+    """A frame's flags, one letter each; `excl` is PageAnonExclusive, which page-types lacks."""
+    known = {*frame["flags"], *frame.get("noisy_flags", ())} | (
+        {"mmap"} if frame["mapcount"] else set()
+    )
+    word = "".join(letter if name in known else "_" for letter, name in PAGE_TYPES)
+    return f"{word} excl" if "exclusive" in known else word
 
 
 def frame_lines(label: str, frame: Json, before: Json | None) -> Iterator[str]:
@@ -120,8 +219,7 @@ def frame_lines(label: str, frame: Json, before: Json | None) -> Iterator[str]:
         was = before[name] if before else frame[name]
         change = f"{was}->" if was != frame[name] else ""
         counts.append(f"{name} {change}{frame[name]}")
-    flags = ",".join(frame["flags"]) or "-"
-    said = f"{label:<5} = {frame['value']:<4} {', '.join(counts)}, {flags}"
+    said = f"{label:<5} = {frame['value']:<3} {letters(frame)} {', '.join(counts)}"
     yield from folded(said, "  ", "        ")
     items = [f"{item['holder']} ({item['kind']}) {item['count']}" for item in frame["ledger"]]
     if items:
