@@ -29,6 +29,17 @@ def scenario_url(slug: str) -> str:
     return f"/s/{quote(slug, safe='')}"
 
 
+def compare_url(left: str, right: str, step: int | None = None) -> str:
+    """Without a step it leads to the first divergence."""
+    pair = f"/c/{quote(left, safe='')}..{quote(right, safe='')}"
+    return pair if step is None else f"{pair}/{step}"
+
+
+def matrix_url(name: str) -> str:
+    """`name` is a run's or the slug of a shipped scenario."""
+    return f"/m/{quote(name, safe='')}"
+
+
 def api_run_url(run_id: str) -> str:
     return f"/api/v1/runs/{quote(run_id, safe='')}"
 

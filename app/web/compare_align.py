@@ -44,7 +44,8 @@ class Names(Struct, frozen=True):
 class Alignment(Struct, frozen=True):
     """One layout, as it is (`joint`, in shared labels) and in the labels of each side.
 
-    `names` leads from the right's labels to shared ones; the left's are shared ones. `renamed` lists (left, right) labels that stand for the same thing and differ.
+    `names` leads from the right's labels to shared ones; the left's are shared ones. `renamed`
+    lists (left, right) labels that stand for the same thing and differ.
     """
 
     joint: Layout
@@ -133,18 +134,22 @@ def in_shared(step: Json, names: Names) -> Json:
         names.to_shared(slot): {"cached": value["cached"] and names.to_shared(value["cached"])}
         for slot, value in state["swap"].items()
     }
+    processes = {
+        process: {
+            area: [entry_in_shared(entry, names) for entry in entries]
+            for area, entries in ranges.items()
+        }
+        for process, ranges in state["processes"].items()
+    }
     renamed = {
-        "processes": {
-            process: {area: [entry_in_shared(e, names) for e in entries] for area, entries in r.items()}
-            for process, r in state["processes"].items()
-        },
+        "processes": processes,
         "frames": [names.to_shared(label) for label in state["frames"]],
         "swap": swap,
         "handles": {
             name: {**handle, "frames": [names.to_shared(label) for label in handle["frames"]]}
             for name, handle in state["handles"].items()
         },
-    }  # fmt: skip
+    }
     return {**step, "state": renamed}
 
 

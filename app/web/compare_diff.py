@@ -114,7 +114,8 @@ def things(
 ) -> tuple[str, str] | None:
     """The fields in which two frames, slots or handles differ, in words; None when in none."""
     if left is None or right is None:
-        there = fields(kind, left or right or {}, None, what)
+        calm = ("0", "not in the swap cache", "not cached", "with its owner", "not exclusive")
+        there = (f for f in fields(kind, left or right or {}, None, what) if f[1] not in calm)
         words = ", ".join(f"{name} {value}".strip() for name, value in there)
         return (NOWHERE, words) if left is None else (words, NOWHERE)
     own = [*fields(kind, left, None, what)]
