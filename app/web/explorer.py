@@ -18,12 +18,13 @@ from app.service.cache import KeptByWeight
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
 from app.trace import KINDS
-from app.urls import run_url, step_url
+from app.urls import absolute, run_url, step_url
 
 from . import drawing, marks, timeline
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse, survey
 from .layout import Layout, lay_out
+from .preview import preview_of
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
 from .templating import Look, look_of
 from .why import Why, why_of
@@ -198,11 +199,16 @@ class Explorer:
         body = render_block(self.templates, "explorer.html", "explorer", values)
         return self.pages.put((loaded.id, step), body)
 
-    def page(self, loaded: LoadedRun, step: int, look: Look) -> Kept:
+    def page(self, loaded: LoadedRun, step: int, look: Look, origin: str) -> Kept:
         context = self.context(loaded, step)
         values = msgspec.structs.asdict(context)
-        body = self.templates.get_template("explorer.html").render(values, look=look)
-        return self.pages.put((loaded.id, step, look), body)
+        preview = preview_of(
+            origin, loaded.id, step, last=loaded.last,
+            title=context.title, command=context.command, lead=context.why.lead,
+        )  # fmt: skip
+        template = self.templates.get_template("explorer.html")
+        body = template.render(values, look=look, preview=preview)
+        return self.pages.put((loaded.id, step, look, origin), body)
 
     def context(self, loaded: LoadedRun, number: int) -> ExplorerContext:
         """Raises UnknownStep."""
@@ -332,7 +338,8 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             return await sibling(run_id, number, policy)
         wants_fragment = "hx-request" in request.headers
         look = Look() if wants_fragment else look_of(request)
-        key = (run_id, number) if wants_fragment else (run_id, number, look)
+        origin = "" if wants_fragment else absolute(request, "")
+        key = (run_id, number) if wants_fragment else (run_id, number, look, origin)
         kept = explorer.pages.get(key)
         if kept is None:
             loaded = await runs.load(run_id)
@@ -342,7 +349,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             if wants_fragment:
                 kept = explorer.fragment(loaded, number)
             else:
-                kept = explorer.page(loaded, number, look)
+                kept = explorer.page(loaded, number, look, origin)
         if wants_fragment:
             return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
         return answer(request, kept, PAGE_CACHE, VARY_PAGE)

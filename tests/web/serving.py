@@ -73,6 +73,7 @@ class StrictPolicy:
 
 def explorer_app(settings: Settings) -> FastAPI:
     app = FastAPI()
+    app.state.settings = settings
     app.state.engine = open_engine(settings)
     migrate(app.state.engine)
     app.state.runs = RunService(app.state.engine, settings)
