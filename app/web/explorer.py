@@ -106,7 +106,7 @@ class TableRow(Struct, frozen=True):
 
 
 class ExplorerContext(Struct, frozen=True):
-    """What `explorer.html` gets, and nothing else, beside `look`.
+    """What `explorer.html` gets, and nothing else, beside `look` and `preview`.
 
     run_id, policy, engine   of the run; `title` of its scenario, never empty
     step, last               this step and the last one; `base` is "/r/ID"

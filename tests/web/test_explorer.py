@@ -51,7 +51,7 @@ def names_in(env: Environment, name: str, seen: set[str]) -> set[str]:
 def test_the_template_gets_exactly_the_documented_fields(settings: Settings) -> None:
     env = templating.environment(settings)
     asked = names_in(env, "explorer.html", set()) - set(env.globals)
-    assert asked == {*explorer.ExplorerContext.__struct_fields__, "look"}
+    assert asked == {*explorer.ExplorerContext.__struct_fields__, "look", "preview"}
     documentation = explorer.ExplorerContext.__doc__ or ""
     for name in explorer.ExplorerContext.__struct_fields__:
         assert re.search(rf"\b{name}\b", documentation), f"{name} is not documented"
