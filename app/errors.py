@@ -18,7 +18,15 @@ from app.policies import UnknownPolicy
 from app.scenario import ScenarioError, ScenarioErrors
 from app.service import Busy, RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
 from app.store import StoreUnavailable
-from app.urls import api_run_url, api_step_url, run_twin_url, run_url, step_twin_url, step_url
+from app.urls import (
+    api_run_url,
+    api_step_url,
+    compare_url,
+    run_twin_url,
+    run_url,
+    step_twin_url,
+    step_url,
+)
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -98,6 +106,8 @@ def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
     path = request.url.path
     if path.startswith("/api/"):
         nearest = api_step_url(error.run_id, error.last)
+    elif path.startswith("/c/"):
+        nearest = compare_url(*error.run_id.split(".."), error.last)
     elif path.endswith((".json", ".txt")):
         nearest = step_twin_url(error.run_id, error.last, path.rsplit(".", 1)[1])
     else:

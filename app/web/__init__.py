@@ -10,7 +10,17 @@ from starlette.types import Scope
 from app.resources import resource
 from app.settings import Settings
 
-from . import api_docs, editor, elsewhere, explorer, home, problems, reference, templating
+from . import (
+    api_docs,
+    compare_routes,
+    editor,
+    elsewhere,
+    explorer,
+    home,
+    problems,
+    reference,
+    templating,
+)
 
 __all__ = ["install"]
 
@@ -38,5 +48,6 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(reference.router(templates))
     app.include_router(api_docs.router(app, templates))
     app.include_router(elsewhere.router(runs, templates, settings))
+    app.include_router(compare_routes.router(runs, templates, settings))
     app.include_router(explorer.router(runs, templates, settings))
     app.mount("/static", Files(directory=resource("static")), name="static")

@@ -1,0 +1,357 @@
+"""One step of a comparison as its page and its twins need it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from app import policies
+from app.service import LoadedRun
+from app.trace import KINDS
+from app.urls import compare_url, matrix_url, step_url
+
+from . import compare_marks, drawing
+from .compare_diff import Difference
+from .compare_pair import Pair
+from .explorer import GLYPHS, KEYS, OCTAGON, Alarm, Chip, KeyAction, alarm_of
+from .glimpse import glimpse
+from .layout import Layout
+from .scene import scene_of
+from .why import why_of
+
+Json = dict[str, Any]
+
+WIDE = 900
+"""A drawing wider than this stands above the other instead of beside it."""
+
+COMPARE_KEYS: dict[str, KeyAction] = {
+    "next": KEYS["next"],
+    "previous": KEYS["previous"],
+    "first": KEYS["first"],
+    "last": KEYS["last"],
+    "divergence": KeyAction("d", "d", "next divergence"),
+    "previous_divergence": KeyAction("D Shift+D", "Shift d", "previous divergence"),
+    "violation": KEYS["violation"],
+    "go": KEYS["go"],
+    "copy": KEYS["copy"],
+    "sheet": KEYS["sheet"],
+}
+
+
+class View(Struct, frozen=True):
+    """One side.
+
+    run_id, policy, years   of the run; `href` of this step in the explorer
+    step, last, ended       the step that is shown, the run's last one, and whether it ended before
+    command                 the step's text
+    svg                     the drawing with its marks
+    lead, because, rule, source   what the side did, and the test that decided with its numbers
+    chips, alarms           properties up to here; violations at this step
+    """
+
+    run_id: str
+    policy: str
+    years: str
+    href: str
+    step: int
+    last: int
+    ended: bool
+    command: str
+    svg: Markup
+    lead: str
+    because: str
+    rule: str
+    source: str
+    chips: tuple[Chip, ...]
+    alarms: tuple[Alarm, ...]
+
+
+class Choice(Struct, frozen=True):
+    name: str
+    title: str
+
+
+class CompareContext(Struct, frozen=True):
+    """What `compare.html` gets, and nothing else, beside `look`.
+
+    base, title       "/c/A..B", and the scenario's title
+    step, last        this step and the last one of the longer run; `command` the step's text
+    left, right       the sides; `wide` when their drawings stand above each other
+    headline          what the two do here, in one sentence; `told` says it with both reasons
+    parting           does a difference begin here?
+    differences       what differs after this step
+    first, previous_divergence, next_divergence   step numbers or None; `count` of all divergences
+    next_violation    on either side
+    lanes, overview   the timeline; `glyphs` its key, `octagon` the sign of a violation
+    remarks           how the two are aligned, and what is not compared
+    rules             (policy, its rules that the other lacks)
+    keys, choices, matrix, swapped   keys; policies to choose; the matrix and the swapped pair
+    """
+
+    base: str
+    title: str
+    step: int
+    last: int
+    command: str
+    left: View
+    right: View
+    wide: bool
+    headline: str
+    told: str
+    parting: bool
+    differences: tuple[Difference, ...]
+    first: int | None
+    previous_divergence: int | None
+    next_divergence: int | None
+    count: int
+    next_violation: int | None
+    lanes: Markup
+    overview: Markup
+    glyphs: tuple[tuple[Markup, str], ...]
+    octagon: Markup
+    remarks: tuple[str, ...]
+    rules: tuple[tuple[str, str], ...]
+    keys: dict[str, KeyAction]
+    choices: tuple[Choice, ...]
+    matrix: str
+    swapped: str
+
+
+def context_of(pair: Pair, number: int) -> CompareContext:
+    """A step that is at most `pair.last`."""
+    found = pair.differences(number)
+    sides = (
+        view_of(pair, pair.left, pair.plan.left, number, found, right=False),
+        view_of(pair, pair.right, pair.plan.right, number, found, right=True),
+    )
+    base = compare_url(pair.left.id, pair.right.id)
+    headline = headline_of(pair, number, found)
+    parting = number in pair.divergences
+    longer = sides[0] if pair.left.last >= pair.right.last else sides[1]
+    return CompareContext(
+        base=base,
+        title=title_of(pair),
+        step=number,
+        last=pair.last,
+        command=longer.command,
+        left=sides[0],
+        right=sides[1],
+        wide=pair.plan.joint.width > WIDE,
+        headline=headline,
+        told=told_of(headline, sides, parting=parting),
+        parting=parting,
+        differences=found,
+        first=pair.divergences[0] if pair.divergences else None,
+        previous_divergence=pair.previous_divergence(number),
+        next_divergence=pair.next_divergence(number),
+        count=len(pair.divergences),
+        next_violation=pair.next_violation(number),
+        lanes=Markup(compare_marks.draw(pair, number, base)),
+        overview=Markup(compare_marks.overview(pair, number, base)),
+        glyphs=GLYPHS,
+        octagon=OCTAGON,
+        remarks=tuple(remarks_of(pair)),
+        rules=rules_of(pair),
+        keys=COMPARE_KEYS,
+        choices=choices(),
+        matrix=matrix_url(pair.left.id),
+        swapped=compare_url(pair.right.id, pair.left.id, number),
+    )
+
+
+def title_of(pair: Pair) -> str:
+    left, right = (
+        side.run.scenario.title or "Untitled scenario" for side in (pair.left, pair.right)
+    )
+    return left if left == right else f"{left} / {right}"
+
+
+def view_of(
+    pair: Pair, loaded: LoadedRun, layout: Layout, number: int, found: tuple[Difference, ...],
+    *, right: bool,
+) -> View:  # fmt: skip
+    here = min(number, loaded.last)
+    step, previous = glimpse(loaded.run, here, layout)
+    scene = scene_of(layout, here, step, previous)
+    policy = loaded.stored.policy
+    drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
+    marked = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
+    why = why_of(step)
+    decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
+    return View(
+        run_id=loaded.id,
+        policy=policy,
+        years=years_of(policy),
+        href=step_url(loaded.id, here),
+        step=here,
+        last=loaded.last,
+        ended=number > loaded.last,
+        command=str(step.get("text", "before the first step")),
+        svg=Markup(own_names(drawn, marked, "right" if right else "left")),
+        lead=why.lead,
+        because=decided.because if decided else "",
+        rule=decided.rule if decided else "",
+        source=f"{decided.function}() {decided.source}" if decided else "",
+        chips=chips_of(loaded, here),
+        alarms=tuple(alarm_of(v) for v in step.get("violations", ())),
+    )
+
+
+def own_names(svg: str, marked: str, side: str) -> str:
+    """A drawing with its marks, and with ids that the drawing beside it does not have."""
+    named = re.sub(r'(id="|href="#)([fs]\d+")', rf"\g<1>{side}-\g<2>", svg)
+    return f"{named.removesuffix('</svg>')}{marked}</svg>"
+
+
+def years_of(policy: str) -> str:
+    """When a policy was in force; of an era or with a rule switched off, which."""
+    entry = policies.entry(policy)
+    head, _, switches = policy.partition(":")
+    era = head.partition("@")[2]
+    words = f"Linux {era}" if era else entry.years
+    return f"{words}, without {switches.replace(':-', ', ').lstrip('-')}" if switches else words
+
+
+def chips_of(loaded: LoadedRun, number: int) -> tuple[Chip, ...]:
+    """The properties that are broken up to here."""
+    broken = loaded.run.verdicts
+    found = ((kind, broken.get(kind)) for kind in KINDS)
+    return tuple(Chip(kind, at) for kind, at in found if at is not None and at <= number)
+
+
+def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
+    if pair.left.id == pair.right.id:
+        return "Both sides are the same run. Choose another policy to compare it with."
+    if not pair.divergences:
+        return (
+            f"The two never diverge: pages, counts, bits and outcomes are the same in all "
+            f"{pair.last} steps."
+        )
+    first = pair.divergences[0]
+    if number == first:
+        return f"The first divergence: up to here both did the same. {count_of(found)}"
+    if number in pair.divergences:
+        return f"They diverge again. {count_of(found)}"
+    if number < first:
+        return f"The same on both sides. The first divergence is step {first}."
+    since = max(n for n in pair.divergences if n < number)
+    if found:
+        return f"No new difference; the last divergence was step {since}. {count_of(found)}"
+    return f"They agree again. The last divergence was step {since}."
+
+
+def count_of(found: tuple[Difference, ...]) -> str:
+    return "One thing differs." if len(found) == 1 else f"{len(found)} things differ."
+
+
+def told_of(headline: str, sides: tuple[View, View], *, parting: bool) -> str:
+    """The live caption: at a divergence with what each side did and why."""
+    if not parting:
+        return headline
+    return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides)])
+
+
+def remarks_of(pair: Pair) -> list[str]:
+    out = []
+    left, right = pair.left, pair.right
+    if not pair.same_text:
+        out.append(
+            "The two runs have different texts: step n of one stands beside step n of the other."
+        )
+    if left.last != right.last:
+        early, late = sorted((left, right), key=lambda run: run.last)
+        out.append(
+            f"{early.stored.policy} ends at step {early.last}, {late.stored.policy} at step "
+            f"{late.last}: the shorter one stays at its last state."
+        )
+    if not pair.what.bit:
+        names = [run.stored.policy for run in (left, right) if run.run.policy.bit == "none"]
+        out.append(
+            f"{' and '.join(dict.fromkeys(names))}: no exclusive bit, so the bit is not compared."
+        )
+    if pair.plan.renamed:
+        some = ", ".join(f"{a} = {b}" for a, b in pair.plan.renamed[:6])
+        more = ", …" if len(pair.plan.renamed) > 6 else ""
+        out.append(
+            f"Numbers count allocations; left and right, these are the same page: {some}{more}."
+        )
+    return out
+
+
+def rules_of(pair: Pair) -> tuple[tuple[str, str], ...]:
+    """For each side the rules that only it has."""
+    own = [
+        (run.stored.policy, {rule.name for rule in policies.rules_of(run.run.policy)})
+        for run in (pair.left, pair.right)
+    ]
+    (a, mine), (b, theirs) = own
+    only = ((a, mine - theirs), (b, theirs - mine))
+    order = [rule.name for rule in policies.RULES]
+    return tuple((name, ", ".join(sorted(rules, key=order.index))) for name, rules in only if rules)
+
+
+def choices() -> tuple[Choice, ...]:
+    """Every policy and era, each by the name that chooses it."""
+    out = []
+    for entry in policies.CATALOGUE:
+        out.append(Choice(entry.name, f"{entry.name}: {entry.years}"))
+        out += [
+            Choice(f"{entry.name}@{era.name}", f"{entry.name}@{era.name}")
+            for era in entry.eras[:-1]
+        ]
+    return tuple(out)
+
+
+# -- twins ------------------------------------------------------------------------------------
+
+
+def document(pair: Pair, number: int) -> Json:
+    """A step of a comparison as JSON."""
+    return {
+        "schema": "compare/1",
+        "left": side_document(pair.left),
+        "right": side_document(pair.right),
+        "step": number,
+        "last": pair.last,
+        "headline": headline_of(pair, number, pair.differences(number)),
+        "divergences": list(pair.divergences),
+        "differences": [
+            {"kind": d.kind, "subject": d.subject, "left": d.left, "right": d.right}
+            for d in pair.differences(number)
+        ],
+        "remarks": remarks_of(pair),
+    }
+
+
+def side_document(loaded: LoadedRun) -> Json:
+    return {
+        "run": loaded.id,
+        "policy": loaded.stored.policy,
+        "steps": loaded.last,
+        "violations": {kind: at for kind, at in loaded.run.verdicts.items() if at is not None},
+    }
+
+
+def plain(pair: Pair, number: int) -> str:
+    """A step of a comparison as text for a mail."""
+    context = context_of(pair, number)
+    sides = (context.left, context.right)
+    out = [
+        context.title,
+        f"step {number} of {pair.last}: {context.command}",
+        "",
+        context.headline,
+        *(f"  {side.policy}: {side.lead}" for side in sides),
+        "",
+    ]
+    for found in context.differences:
+        out += [found.subject]
+        out += [
+            f"  {side.policy:20} {words}"
+            for side, words in zip(sides, (found.left, found.right), strict=True)
+        ]
+    divergences = " ".join(map(str, pair.divergences)) or "none"
+    return "\n".join([*out, "", f"divergences: {divergences}", *context.remarks, ""])

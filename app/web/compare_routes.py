@@ -1,0 +1,165 @@
+"""`/c/{a}..{b}/{step}`: two runs side by side, and the form that makes such a pair."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jinja2
+import msgspec
+import orjson
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from jinja2_fragments import render_block
+
+from app import policies
+from app.scenario import library
+from app.service import RunService, UnknownStep
+from app.service.cache import KeptByWeight
+from app.settings import Settings
+from app.urls import compare_url, matrix_url
+
+from .compare import context_of, document, plain
+from .compare_pair import Pair, pair_of
+from .explorer import FRAGMENT_CACHE, PAGE_CACHE, PLAN_STEPS, SHORT_RUN, VARY_FRAGMENT, VARY_PAGE
+from .fragments import Kept, PageCache, answer
+from .templating import Look, look_of
+
+MANY = 3
+"""Policies from which on a matrix shows more than pictures."""
+
+
+class Compared:
+    """Pairs, and what has been rendered of them."""
+
+    def __init__(self, runs: RunService, templates: jinja2.Environment, settings: Settings) -> None:
+        self.runs = runs
+        self.templates = templates
+        self.pages = PageCache(settings.page_cache_mib * 1024 * 1024)
+        self.pairs: KeptByWeight[str, Pair] = KeptByWeight(PLAN_STEPS, lambda pair: pair.last + 1)
+
+    async def pair(self, name: str) -> Pair:
+        """Raises HTTPException for a name that is no pair, UnknownRun, RunNotPlayable."""
+        kept = self.pairs.get(name)
+        if kept is not None:
+            return kept
+        left, dots, right = name.partition("..")
+        if not (left and dots and right):
+            raise HTTPException(
+                404, f"“{name}” is no comparison: two runs make one, /c/RUN..RUN/STEP."
+            )
+        runs = await self.runs.load(left), await self.runs.load(right)
+        if max(run.last for run in runs) > SHORT_RUN:
+            # Walking two long runs takes seconds; other readers shall not wait for it.
+            pair = await asyncio.to_thread(pair_of, *runs)
+        else:
+            pair = pair_of(*runs)
+        self.pairs.put(name, pair)
+        return pair
+
+    async def at(self, name: str, step: int) -> Pair:
+        """Raises UnknownStep beyond the end of the longer run."""
+        pair = await self.pair(name)
+        if step > pair.last:
+            raise UnknownStep(pair.name, step, pair.last)
+        return pair
+
+    def fragment(self, pair: Pair, step: int) -> Kept:
+        values = msgspec.structs.asdict(context_of(pair, step))
+        body = render_block(self.templates, "compare.html", "explorer", values)
+        return self.pages.put((pair.name, step), body)
+
+    def page(self, pair: Pair, step: int, look: Look) -> Kept:
+        values = msgspec.structs.asdict(context_of(pair, step))
+        body = self.templates.get_template("compare.html").render(values, look=look)
+        return self.pages.put((pair.name, step, look), body)
+
+
+def router(runs: RunService, templates: jinja2.Environment, settings: Settings) -> APIRouter:
+    """`/c/A..B`, its steps and their twins; `POST /c` plays a scenario under other policies."""
+    compared = Compared(runs, templates, settings)
+    routes = APIRouter(include_in_schema=False)
+
+    async def show(request: Request) -> Response:
+        name, step = request.path_params["pair"], request.path_params["step"]
+        wants_fragment = "hx-request" in request.headers
+        look = Look() if wants_fragment else look_of(request)
+        key = (name, step) if wants_fragment else (name, step, look)
+        kept = compared.pages.get(key)
+        if kept is None:
+            pair = await compared.at(name, step)
+            kept = (
+                compared.fragment(pair, step) if wants_fragment else compared.page(pair, step, look)
+            )
+        if wants_fragment:
+            return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
+        return answer(request, kept, PAGE_CACHE, VARY_PAGE)
+
+    async def start(request: Request) -> Response:
+        """At the first divergence; a single run leads to all policies."""
+        name = request.path_params["pair"]
+        if ".." not in name:
+            return RedirectResponse(matrix_url((await runs.stored(name)).id), 303)
+        pair = await compared.pair(name)
+        step = pair.divergences[0] if pair.divergences else 0
+        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step), 303)
+
+    async def go(request: Request) -> Response:
+        """The step field's form."""
+        pair = await compared.pair(request.path_params["pair"])
+        wanted = request.query_params.get("step", "").strip()
+        step = int(wanted[:9]) if wanted.isdecimal() else -1
+        if not 0 <= step <= pair.last:
+            raise UnknownStep(pair.name, step, pair.last)
+        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step), 303)
+
+    async def as_json(request: Request) -> Response:
+        step = request.path_params["step"]
+        pair = await compared.at(request.path_params["pair"], step)
+        return Response(orjson.dumps(document(pair, step)), media_type="application/json")
+
+    async def as_text(request: Request) -> Response:
+        step = request.path_params["step"]
+        pair = await compared.at(request.path_params["pair"], step)
+        return PlainTextResponse(plain(pair, step))
+
+    @routes.post("/c")
+    async def choose(request: Request) -> Response:
+        """`scenario`: a run or a shipped scenario; `policy`, as often as wanted."""
+        form = await request.form()
+        scenario = str(form.get("scenario", "")).strip()
+        chosen = list(dict.fromkeys(str(name).strip() for name in form.getlist("policy")))
+        if not scenario or not chosen:
+            raise HTTPException(422, "A comparison needs a scenario and at least one policy.")
+        for name in chosen:
+            policies.get(name)
+        return RedirectResponse(await chosen_url(runs, scenario, chosen), 303)
+
+    routes.add_route("/c/{pair}/{step:int}.json", as_json)
+    routes.add_route("/c/{pair}/{step:int}.txt", as_text)
+    routes.add_route("/c/{pair}/{step:int}", show)
+    routes.add_route("/c/{pair}/step", go)
+    routes.add_route("/c/{pair}", start)
+    return routes
+
+
+async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:
+    """One policy is compared with the run, two with each other, more make a matrix."""
+    if len(chosen) >= MANY:
+        query = "&".join(f"policy={name}" for name in chosen)
+        return f"{matrix_url(scenario)}?{query}"
+    text, own, based_on = await text_of(runs, scenario)
+    pair = chosen if len(chosen) > 1 else [own, chosen[0]]
+    made = [await runs.create(text, policy, based_on) for policy in pair]
+    return compare_url(made[0].id, made[1].id)
+
+
+async def text_of(runs: RunService, name: str) -> tuple[str, str, tuple[str, int] | None]:
+    """Text, policy and origin of what `/m/{name}` names: a shipped scenario or a run.
+
+    Raises UnknownRun.
+    """
+    shipped = next((s.scenario for s in library() if s.slug == name), None)
+    if shipped is not None:
+        return shipped.text, shipped.policy or policies.DEFAULT, None
+    stored = await runs.stored(name)
+    return stored.text, stored.policy, (stored.id, 0)
