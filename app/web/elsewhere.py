@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from app.service.runs import RunService
 from app.settings import Settings
 
-from . import twins
+from . import files, twins
 from .picture import Pictures
 
 
@@ -17,4 +17,5 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     pictures = Pictures()
     routes = APIRouter(include_in_schema=False)
     routes.include_router(twins.router(runs, pictures, settings))
+    routes.include_router(files.router(runs, templates, pictures))
     return routes

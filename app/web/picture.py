@@ -15,7 +15,7 @@ from .glimpse import glimpse, survey
 from .layout import HEAD_HEIGHT, Layout, Row, lay_out
 from .scene import Frame, Scene, Slot, scene_of
 from .timeline import Timeline, timeline_of
-from .why import why_of
+from .why import Why, why_of
 
 PLAN_STEPS = 60_000
 """Steps of runs whose layout and timeline are kept in memory, over all runs."""
@@ -41,13 +41,18 @@ class Picture(Struct, frozen=True):
     step: int
     last: int
     command: str
-    lead: str
+    why: Why
     alarm: str
     changes: tuple[tuple[str, str], ...]
     svg: str
     layout: Layout
     scene: Scene
     script: tuple[str, ...]
+
+    @property
+    def lead(self) -> str:
+        """The outcome in at most two sentences."""
+        return self.why.lead if self.step else "Nothing is mapped yet."
 
     @property
     def place(self) -> str:
@@ -85,7 +90,7 @@ class Pictures:
             step=number,
             last=loaded.last,
             command=str(step.get("text", "before the first step")),
-            lead=why_of(step).lead if number else "Nothing is mapped yet.",
+            why=why_of(step),
             alarm=f"{broken[0]['kind']} violated" if broken else "",
             changes=scene.changes,
             svg=without_links(svg),

@@ -1,0 +1,49 @@
+"""The files of a run: `/r/{run}.html`, and the contact sheet `/r/{run}/sheet`."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jinja2
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from app.service.runs import RunService
+from app.urls import absolute
+
+from .fragments import HTML, Kept, answer
+from .offline import offline_page, policy
+from .picture import Pictures
+
+CACHE = "no-cache"
+VARY = "Accept-Encoding"
+
+
+def span_of(request: Request, last: int) -> tuple[int, int]:
+    """`?from=&to=`, or the whole run. Raises a 422 for what is no number."""
+    found = []
+    for name, usual in (("from", 0), ("to", last)):
+        given = request.query_params.get(name, "")
+        if given and not (given.isdecimal() and given.isascii() and len(given) < 7):
+            raise HTTPException(422, f"{name} is the number of a step, not “{given}”.")
+        found.append(int(given) if given else usual)
+    return found[0], found[1]
+
+
+def router(runs: RunService, templates: jinja2.Environment, pictures: Pictures) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    async def run_html(request: Request) -> Response:
+        loaded = await runs.load(request.path_params["run"])
+        first, last = span_of(request, loaded.last)
+        origin = absolute(request, "")
+        body = await asyncio.to_thread(
+            offline_page, templates, pictures, loaded, first, last, origin
+        )
+        response = answer(request, Kept(body.encode()), CACHE, VARY, HTML, policy())
+        response.raw_headers.append(
+            (b"content-disposition", f'inline; filename="cowscope-{loaded.id}.html"'.encode())
+        )
+        return response
+
+    routes.add_route("/r/{run}.html", run_html)
+    return routes
