@@ -14,6 +14,7 @@ from app.trace import KINDS
 from app.urls import compare_url, matrix_url, step_url
 
 from . import compare_marks, drawing
+from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
 from .explorer import GLYPHS, KEYS, OCTAGON, Alarm, Chip, KeyAction, alarm_of
@@ -80,7 +81,8 @@ class CompareContext(Struct, frozen=True):
     base, title       "/c/A..B", and the scenario's title
     step, last        this step and the last one of the longer run; `command` the step's text
     left, right       the sides; `wide` when their drawings stand above each other
-    headline          what the two do here, in one sentence; `told` says it with both reasons
+    headline, reasons what the two do here, and the tests that decided, with their numbers
+    told              the headline with what each side did
     parting           does a difference begin here?
     differences       what differs after this step
     first, previous_divergence, next_divergence   step numbers or None; `count` of all divergences
@@ -100,6 +102,7 @@ class CompareContext(Struct, frozen=True):
     right: View
     wide: bool
     headline: str
+    reasons: str
     told: str
     parting: bool
     differences: tuple[Difference, ...]
@@ -141,6 +144,7 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         right=sides[1],
         wide=pair.plan.joint.width > WIDE,
         headline=headline,
+        reasons=reasons_of(*sides) if found else "",
         told=told_of(headline, sides, parting=parting),
         parting=parting,
         differences=found,
@@ -179,7 +183,8 @@ def view_of(
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
     marked = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
-    why = why_of(step)
+    # What it violates stands above; here is what it did.
+    why = why_of({**step, "violations": []})
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
     return View(
         run_id=loaded.id,
@@ -190,7 +195,7 @@ def view_of(
         last=loaded.last,
         ended=number > loaded.last,
         command=str(step.get("text", "before the first step")),
-        svg=Markup(own_names(drawn, marked, "right" if right else "left")),
+        svg=Markup(beside(drawn, marked, pair.plan.names if right else None)),
         lead=why.lead,
         because=decided.because if decided else "",
         rule=decided.rule if decided else "",
@@ -200,9 +205,17 @@ def view_of(
     )
 
 
-def own_names(svg: str, marked: str, side: str) -> str:
-    """A drawing with its marks, and with ids that the drawing beside it does not have."""
+def beside(svg: str, marked: str, names: Names | None) -> str:
+    """A drawing with its marks, fit to stand beside another; `names` are those of the right side.
+
+    Ids are this side's own, and what is the same on both sides is lit up together.
+    """
+    side = "right" if names else "left"
     named = re.sub(r'(id="|href="#)([fs]\d+")', rf"\g<1>{side}-\g<2>", svg)
+    if names:
+        named = re.sub(
+            r'data-link="([fs]\d+)"', lambda m: f'data-link="{names.to_shared(m[1])}"', named
+        )
     return f"{named.removesuffix('</svg>')}{marked}</svg>"
 
 
@@ -241,6 +254,19 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     if found:
         return f"No new difference; the last divergence was step {since}. {count_of(found)}"
     return f"They agree again. The last divergence was step {since}."
+
+
+def reasons_of(left: View, right: View) -> str:
+    """The tests that decided, with their numbers, when they are not the same."""
+    if left.because == right.because:
+        return ""
+    words = [
+        f"{side.policy} decides by {side.because}"
+        if side.because
+        else f"{side.policy} tests nothing"
+        for side in (left, right)
+    ]
+    return f"{'; '.join(words)}."
 
 
 def count_of(found: tuple[Difference, ...]) -> str:

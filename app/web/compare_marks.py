@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from html import escape
+from itertools import pairwise
 
 from . import timeline
 from .compare_diff import NOWHERE, Difference
@@ -114,7 +115,7 @@ def flags(
 ) -> list[str]:
     out = []
     shown = [n for n in pair.divergences if first <= n <= last]
-    for number, behind in zip(shown, [*shown[1:], last + 3], strict=True):
+    for number, behind in pairwise([*shown, last + 3]):
         x, room = at(number) - dx / 2, (behind - number) * dx
         words = "first divergence" if number == pair.divergences[0] else "diverge again"
         words = words if room > 118 else "≠" if dx > 18 else ""
@@ -131,8 +132,10 @@ def flags(
 def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: bool) -> str:
     """A step's number and a few letters of it, above both lanes."""
     css = "now" if number == current else ""
-    line = pair.lines[0] if number <= pair.left.last else pair.lines[1]
-    label = line.ticks[number - 1].label.removesuffix(" copy").removesuffix(" reuse")
+    ticks = [line.ticks[number - 1] for line in pair.lines if number <= len(line.ticks)]
+    label = ticks[0].label
+    if any(tick.label != label for tick in ticks):
+        label = min((tick.label for tick in ticks), key=len).partition(" reads ")[0]
     out = text(round(x, 1), 30, number, "tl-n mid") if numbered else ""
     if pair.last <= MAX_LABELS:
         out += text(round(x, 1), 45, label[: max(3, int(dx / 6.8))], "tl-lab mid")
