@@ -25,6 +25,18 @@ def run_twin_url(run_id: str, suffix: str) -> str:
     return f"/r/{quote(run_id, safe='')}.{suffix}"
 
 
+def embed_url(run_id: str, step: int) -> str:
+    return f"/e/{quote(run_id, safe='')}/{step}"
+
+
+def share_url(run_id: str, step: int) -> str:
+    return f"{step_url(run_id, step)}/share"
+
+
+def sheet_url(run_id: str) -> str:
+    return f"/r/{quote(run_id, safe='')}/sheet"
+
+
 def scenario_url(slug: str) -> str:
     return f"/s/{quote(slug, safe='')}"
 

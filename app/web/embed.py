@@ -1,0 +1,152 @@
+"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi import APIRouter, HTTPException, Request, Response
+from markupsafe import Markup
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from app.service.runs import LoadedRun, RunService
+from app.settings import Settings
+from app.urls import embed_url, step_url
+
+from . import timeline
+from .files import span_of
+from .fragments import PageCache, answer
+from .picture import Pictures
+from .templating import THEMES
+
+CHOICES = {"theme": ("auto", *THEMES), "ui": ("full", "min"), "keys": ("focus", "off")}
+"""Values of the parameters that are words; the first one is the default."""
+STEP_LINK = re.compile(r'href="/e/[^"/]+/(\d+)"')
+
+
+class Frame(Struct, frozen=True):
+    """What whoever embeds has chosen; `first` and `last` are the steps that can be reached."""
+
+    theme: str
+    ui: str
+    keys: str
+    first: int
+    last: int
+
+
+class EmbedContext(Struct, frozen=True):
+    """What `embed.html` gets: the step in words, the drawing, the frame, and its neighbours.
+
+    `previous` and `next` are URLs with the frame's parameters, or None at an end of the range;
+    `pattern` is such a URL with `{step}` in place of the number.
+    """
+
+    run_id: str
+    title: str
+    policy: str
+    step: int
+    end: int
+    command: str
+    lead: str
+    alarm: str
+    svg: Markup
+    strip: Markup
+    frame: Frame
+    previous: str | None
+    next: str | None
+    pattern: str
+    full: str
+
+
+def choice(request: Request, name: str) -> str:
+    """The value of a parameter. Raises a 422 that lists what it may be."""
+    known = CHOICES[name]
+    given = request.query_params.get(name) or known[0]
+    if given not in known:
+        raise HTTPException(422, f"{name} is {' or '.join(known)}, not “{given}”.")
+    return given
+
+
+def frame_of(request: Request, loaded: LoadedRun, step: int) -> Frame:
+    """Raises UnknownStep, and a 422 for parameters that do not fit the run or each other."""
+    first, last = span_of(request, loaded.last)
+    loaded.check_step(last)
+    if not first <= step <= last:
+        loaded.check_step(step)
+        raise HTTPException(422, f"Step {step} is not between from ({first}) and to ({last}).")
+    return Frame(
+        choice(request, "theme"), choice(request, "ui"), choice(request, "keys"), first, last
+    )
+
+
+def query_of(frame: Frame, loaded: LoadedRun) -> str:
+    """The parameters that are not the default, as they stand behind an embed's address."""
+    chosen = {name: getattr(frame, name) for name in CHOICES}
+    words = {name: value for name, value in chosen.items() if value != CHOICES[name][0]}
+    if frame.first > 0:
+        words["from"] = str(frame.first)
+    if frame.last < loaded.last:
+        words["to"] = str(frame.last)
+    return f"?{urlencode(words)}" if words else ""
+
+
+def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -> EmbedContext:
+    picture = pictures.draw(loaded, step)
+    query = query_of(frame, loaded)
+
+    def at(number: int) -> str | None:
+        inside = frame.first <= number <= frame.last
+        return embed_url(loaded.id, number) + query if inside else None
+
+    def reachable(link: re.Match[str]) -> str:
+        url = at(int(link[1]))
+        return f'href="{url}"'.replace("&", "&amp;") if url else 'class="out"'
+
+    strip = ""
+    if frame.ui == "full":
+        base = embed_url(loaded.id, 0).removesuffix("/0")
+        strip = STEP_LINK.sub(reachable, timeline.draw(pictures.plan(loaded)[1], step, base))
+    return EmbedContext(
+        run_id=loaded.id,
+        title=picture.title,
+        policy=picture.policy,
+        step=step,
+        end=loaded.last,
+        command=picture.command,
+        lead=picture.lead,
+        alarm=picture.alarm,
+        svg=Markup(picture.svg),
+        strip=Markup(strip),
+        frame=frame,
+        previous=at(step - 1),
+        next=at(step + 1),
+        pattern=embed_url(loaded.id, 0).removesuffix("0") + "{step}" + query,
+        full=step_url(loaded.id, step),
+    )
+
+
+def router(
+    runs: RunService, templates: jinja2.Environment, pictures: Pictures, settings: Settings
+) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
+
+    def render(loaded: LoadedRun, step: int, frame: Frame) -> str:
+        values = asdict(context_of(pictures, loaded, step, frame))
+        return templates.get_template("embed.html").render(values)
+
+    async def show(request: Request) -> Response:
+        step = request.path_params["step"]
+        loaded = await runs.load(request.path_params["run"])
+        frame = frame_of(request, loaded, step)
+        page = kept.get((loaded.id, step, frame))
+        if page is None:
+            body = await asyncio.to_thread(render, loaded, step, frame)
+            page = kept.put((loaded.id, step, frame), body)
+        return answer(request, page, "no-cache", "Accept-Encoding")
+
+    routes.add_route("/e/{run}/{step:int}", show)
+    return routes
