@@ -17,6 +17,7 @@ from . import (
     elsewhere,
     explorer,
     home,
+    matrix_routes,
     problems,
     reference,
     templating,
@@ -49,5 +50,6 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(api_docs.router(app, templates))
     app.include_router(elsewhere.router(runs, templates, settings))
     app.include_router(compare_routes.router(runs, templates, settings))
+    app.include_router(matrix_routes.router(runs, templates, settings))
     app.include_router(explorer.router(runs, templates, settings))
     app.mount("/static", Files(directory=resource("static")), name="static")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import jinja2
 import msgspec
@@ -14,7 +16,7 @@ from jinja2_fragments import render_block
 from app import policies
 from app.scenario import library
 from app.service import RunService, UnknownStep
-from app.service.cache import KeptByWeight
+from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.urls import compare_url, matrix_url
 
@@ -35,10 +37,13 @@ class Compared:
         self.runs = runs
         self.templates = templates
         self.pages = PageCache(settings.page_cache_mib * 1024 * 1024)
+        walker = ThreadPoolExecutor(1, thread_name_prefix="compare")
+        self.made: MadeOnce[str, Pair] = MadeOnce(walker, settings.heavy_queue, "comparisons", 5)
         self.pairs: KeptByWeight[str, Pair] = KeptByWeight(PLAN_STEPS, lambda pair: pair.last + 1)
 
     async def pair(self, name: str) -> Pair:
-        """Raises HTTPException for a name that is no pair, UnknownRun, RunNotPlayable."""
+        """Raises HTTPException for a name that is no pair, UnknownRun, RunNotPlayable,
+        and Busy."""
         kept = self.pairs.get(name)
         if kept is not None:
             return kept
@@ -50,7 +55,8 @@ class Compared:
         runs = await self.runs.load(left), await self.runs.load(right)
         if max(run.last for run in runs) > SHORT_RUN:
             # Walking two long runs takes seconds; other readers shall not wait for it.
-            pair = await asyncio.to_thread(pair_of, *runs)
+            flight = self.made.submit(name, lambda: pair_of(*runs))
+            pair = await asyncio.shield(asyncio.wrap_future(flight))
         else:
             pair = pair_of(*runs)
         self.pairs.put(name, pair)
@@ -145,8 +151,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
 async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:
     """One policy is compared with the run, two with each other, more make a matrix."""
     if len(chosen) >= MANY:
-        query = "&".join(f"policy={name}" for name in chosen)
-        return f"{matrix_url(scenario)}?{query}"
+        return f"{matrix_url(scenario)}?{urlencode([('policy', name) for name in chosen])}"
     text, own, based_on = await text_of(runs, scenario)
     pair = chosen if len(chosen) > 1 else [own, chosen[0]]
     made = [await runs.create(text, policy, based_on) for policy in pair]
