@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from app.service.runs import RunService
 from app.settings import Settings
 
-from . import embed, files, twins
+from . import embed, files, share, twins
 from .picture import Pictures
 
 
@@ -19,4 +19,5 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     routes.include_router(twins.router(runs, pictures, settings))
     routes.include_router(files.router(runs, templates, pictures))
     routes.include_router(embed.router(runs, templates, pictures, settings))
+    routes.include_router(share.router(runs, templates))
     return routes

@@ -1,0 +1,105 @@
+"""`/r/{run}/{step}/share`: every way to hand a step on, in one place.
+
+The explorer shows the same page's section in a dialog.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import jinja2
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from app.service.runs import LoadedRun, RunService
+from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url, step_url
+
+from .offline import MAX_STEPS
+from .qr import qr_svg
+from .templating import look_of
+
+EMBED_HEIGHT = 450
+
+
+class ShareContext(Struct, frozen=True):
+    """What `share.html` gets beside `look`; all URLs but `back` and those of files are absolute.
+
+    link, embed      the step's address, and HTML that embeds it
+    files            (URL, name, what it is for, file name to save it as)
+    qr               the link as SVG
+    """
+
+    title: str
+    step: int
+    last: int
+    policy: str
+    back: str
+    link: str
+    embed: str
+    text: str
+    card: str
+    files: tuple[tuple[str, str, str, str], ...]
+    qr: Markup
+
+
+def embed_code(request: Request, loaded: LoadedRun, step: int, title: str) -> str:
+    """An iframe with a title, without which screen readers read out its address."""
+    url = escape(absolute(request, embed_url(loaded.id, step)))
+    name = escape(f"{title}: step {step} of {loaded.last} under {loaded.stored.policy}")
+    return (
+        f'<iframe src="{url}" title="{name}" width="100%" height="{EMBED_HEIGHT}" '
+        'loading="lazy" style="border:0"></iframe>'
+    )
+
+
+def files_of(loaded: LoadedRun, step: int) -> tuple[tuple[str, str, str, str], ...]:
+    """The twins and exports that are worth saving."""
+    name = f"cowscope-{loaded.id}"
+    at = f"{name}-{step}"
+    out = [
+        (step_twin_url(loaded.id, step, "svg"), "SVG", "this step's drawing", f"{at}.svg"),
+        (step_twin_url(loaded.id, step, "png"), "PNG", "this step's card", f"{at}.png"),
+        (step_twin_url(loaded.id, step, "json"), "JSON", "this step's state", f"{at}.json"),
+        (run_twin_url(loaded.id, "cow"), "Scenario", "the run's text", f"{name}.cow"),
+        (run_twin_url(loaded.id, "json"), "Trace", "the whole run as JSON", f"{name}.json"),
+    ]
+    if loaded.last < MAX_STEPS:
+        html = (run_twin_url(loaded.id, "html"), "HTML", "the run, without network", f"{name}.html")
+        out.insert(2, html)
+    return tuple(out)
+
+
+def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
+    """Raises UnknownStep."""
+    loaded.check_step(step)
+    title = loaded.run.scenario.title or "Untitled scenario"
+    link = absolute(request, step_url(loaded.id, step))
+    return ShareContext(
+        title=title,
+        step=step,
+        last=loaded.last,
+        policy=loaded.stored.policy,
+        back=step_url(loaded.id, step),
+        link=link,
+        embed=embed_code(request, loaded, step, title),
+        text=step_twin_url(loaded.id, step, "txt"),
+        card=step_twin_url(loaded.id, step, "png"),
+        files=(*files_of(loaded, step), (sheet_url(loaded.id), "Sheet", "all steps to print", "")),
+        qr=qr_svg(link, f"QR code of {link}"),
+    )
+
+
+def router(runs: RunService, templates: jinja2.Environment) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    async def show(request: Request) -> Response:
+        loaded = await runs.load(request.path_params["run"])
+        context = context_of(request, loaded, request.path_params["step"])
+        body = templates.get_template("share.html").render(asdict(context), look=look_of(request))
+        return HTMLResponse(body, headers={"Cache-Control": "no-cache", "Vary": "Cookie"})
+
+    routes.add_route("/r/{run}/{step:int}/share", show)
+    return routes
