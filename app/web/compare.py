@@ -240,7 +240,7 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
         return "Both sides are the same run. Choose another policy to compare it with."
     if not pair.divergences:
         return (
-            f"The two never diverge: pages, counts, bits and outcomes are the same in all "
+            "The two never diverge: page tables, pages, counts and outcomes are the same in all "
             f"{pair.last} steps."
         )
     first = pair.divergences[0]

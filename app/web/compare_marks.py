@@ -93,12 +93,12 @@ def draw(pair: Pair, current: int, base: str) -> str:
     for lane, (line, loaded) in enumerate(zip(pair.lines, (pair.left, pair.right), strict=True)):
         y = TOP + LANE * (lane + 0.5)
         end = min(loaded.last, last)
-        out.append(text(0, y + 4, short(loaded.stored.policy), "tl-lane"))
-        if end > first:
-            out.append(f'<path class="tl-life" d="M{at(first):.1f} {y:g}H{at(end):.1f}"/>')
+        name = loaded.stored.policy
+        life = timeline.Lane(name, "", 0, end, short(name))
+        out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):
             tick = line.ticks[number - 1]
-            out.append(mark(tick, loaded.stored.policy, number, current, at(number), y, dx, base))
+            out.append(mark(tick, name, number, current, at(number), y, dx, base))
     label = f"timeline of both runs, steps {first} to {last} of {pair.last}, at step {current}"
     return (
         f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">'
@@ -107,7 +107,7 @@ def draw(pair: Pair, current: int, base: str) -> str:
 
 
 def short(policy: str) -> str:
-    return policy if len(policy) <= 15 else f"{policy[:14]}…"
+    return policy if len(policy) <= 14 else f"{policy[:13]}…"
 
 
 def flags(

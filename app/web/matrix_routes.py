@@ -37,7 +37,11 @@ MOST = 24
 
 
 class Head(Struct, frozen=True):
-    """A column's policy: `own` when the run itself was played under it."""
+    """A column's policy, with the run in numbers.
+
+    `own` is the policy that outcomes are compared with; `href` leads to the first violation, or to
+    the end.
+    """
 
     name: str
     base: str
@@ -97,16 +101,20 @@ def heads_of(matrix: Matrix, base: str, own: str) -> tuple[Head, ...]:
     out = []
     for column in matrix.columns:
         differs = column.differs(reference)
+        entry = policies.entry(column.name)
+        decides = min((found.step for found in column.broken.values()), default=column.last)
         era = column.name.partition(":")[0].partition("@")[2]
         pair = f"{quote(reference.name, safe='@:')}..{quote(column.name, safe='@:')}"
         out.append(
             Head(
                 name=column.name,
-                base=policies.entry(column.name).name,
+                base=entry.name,
                 era=era,
-                years=years_of(column.name),
+                years=years_of(column.name)
+                if era or len(entry.eras) == 1
+                else f"Linux {entry.default.name}",
                 own=column is reference,
-                href=cell_url(base, column.name, column.last),
+                href=cell_url(base, column.name, decides),
                 clean=not column.broken,
                 copies=column.copies,
                 faults=column.faults,
