@@ -13,6 +13,8 @@ from app.urls import absolute
 from .fragments import HTML, Kept, answer
 from .offline import offline_page, policy
 from .picture import Pictures
+from .sheet import sheet_page
+from .templating import look_of
 
 CACHE = "no-cache"
 VARY = "Accept-Encoding"
@@ -45,5 +47,14 @@ def router(runs: RunService, templates: jinja2.Environment, pictures: Pictures) 
         )
         return response
 
+    async def run_sheet(request: Request) -> Response:
+        loaded = await runs.load(request.path_params["run"])
+        first, _ = span_of(request, loaded.last)
+        body = await asyncio.to_thread(
+            sheet_page, templates, pictures, loaded, first, absolute(request, ""), look_of(request)
+        )
+        return answer(request, Kept(body.encode()), CACHE, f"{VARY}, Cookie")
+
     routes.add_route("/r/{run}.html", run_html)
+    routes.add_route("/r/{run}/sheet", run_sheet)
     return routes

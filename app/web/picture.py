@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import escape
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ ALARM = 34
 SCRIPT_STEPS = 16
 """Steps of the scenario that a picture knows by their text."""
 LINK = re.compile(r"<a\b[^>]*>")
+CHANGES = {"new": 3, "freed": 2, "changed": 1}
 MONO = 0.6
 """Width of a letter of a fixed-width font, in ems."""
 
@@ -187,24 +189,24 @@ def plain_text(
 
 
 def rows_that_matter(picture: Picture) -> list[Row]:
-    """Rows with a change in this step; without one, all that are drawn in full."""
+    """Rows with a change in this step, the most telling first; without one, all drawn in full."""
     layout, scene = picture.layout, picture.scene
-    changed = {
-        index
-        for index, cells in enumerate(scene.cells)
-        if any(cell.changed for cell in cells.values())
-    }
+    weights: Counter[int] = Counter()
+    for index, cells in enumerate(scene.cells):
+        weights[index] += 4 * sum(cell.changed for cell in cells.values())
     boxes: list[Frame | Slot] = [*scene.frames.values(), *scene.slots.values()]
-    changed |= {layout.items[box.label].row for box in boxes if box.state}
-    changed |= {
-        layout.items[grip.label].row
-        for grip in layout.grips
-        if grip.handle in scene.handles and scene.handles[grip.handle].state
-    }
-    full = [row for row in layout.rows if not row.folded]
-    return [row for i, row in enumerate(layout.rows) if i in changed and not row.folded] or full
+    for box in boxes:
+        weights[layout.items[box.label].row] += CHANGES.get(box.state, 0)
+        if isinstance(box, Frame) and box.bad:
+            weights[layout.items[box.label].row] += 100
+    for grip in layout.grips:
+        if grip.handle in scene.handles and scene.handles[grip.handle].state:
+            weights[layout.items[grip.label].row] += 4
+    full = [index for index, row in enumerate(layout.rows) if not row.folded]
+    changed = sorted((i for i in full if weights[i]), key=lambda i: -weights[i])
+    return [layout.rows[index] for index in changed or full]
 
 
 def bands(picture: Picture, rows: list[Row]) -> list[tuple[int, int]]:
-    """Top and height of the heading and of each row, in the drawing's own pixels."""
-    return [(0, HEAD_HEIGHT), *((row.top, row.height) for row in rows)]
+    """Top and height of the heading and of each row, from top to bottom, in the drawing's pixels."""
+    return [(0, HEAD_HEIGHT), *sorted((row.top, row.height) for row in rows)]

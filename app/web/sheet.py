@@ -1,0 +1,113 @@
+"""The contact sheet: every step of a run as a small picture, eight to a sheet of paper."""
+
+from __future__ import annotations
+
+import jinja2
+from markupsafe import Markup
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from app.service.runs import LoadedRun
+from app.urls import sheet_url, step_url
+
+from . import marks
+from .picture import Picture, Pictures, bands, inside, rows_that_matter
+from .templating import Look
+
+PART = 48
+"""Steps on one page; a longer run has several."""
+RATIO = 0.55
+"""Height of a small picture to its width, at most."""
+
+
+class Small(Struct, frozen=True):
+    """A step on the sheet."""
+
+    number: int
+    url: str
+    command: str
+    lead: str
+    alarm: str
+    svg: Markup
+
+
+class SheetContext(Struct, frozen=True):
+    """What `sheet.html` gets beside `look`. `parts` are (first, last, URL, is this one)."""
+
+    title: str
+    policy: str
+    engine: str
+    link: str
+    back: str
+    steps: tuple[Small, ...]
+    parts: tuple[tuple[int, int, str, bool], ...]
+
+
+def small(picture: Picture, run_id: str, first: bool) -> Small:
+    return Small(
+        picture.step,
+        step_url(run_id, picture.step),
+        picture.command,
+        picture.lead,
+        picture.alarm,
+        Markup(cut(picture, first)),
+    )
+
+
+def cut(picture: Picture, first: bool) -> str:
+    """The drawing's heading and the rows that matter, as many as fit under each other.
+
+    The pattern of the hatching is defined in the first picture of the page for all of them.
+    """
+    wide = picture.layout.width + 8
+    rows = rows_that_matter(picture)
+    while len(rows) > 1 and sum(high for _, high in bands(picture, rows)) > wide * RATIO:
+        rows.pop()
+    body = inside(picture.svg)
+    body = body if first else body.replace(marks.DEFS, "", 1)
+    name = f"p{picture.step}"
+    out = [f'<defs><g class="mem" id="{name}">{body}</g></defs>']
+    y = 0
+    for top, high in bands(picture, rows):
+        out.append(
+            f'<svg x="0" y="{y}" width="{wide}" height="{high}" viewBox="-6 {top} {wide} {high}">'
+            f'<use href="#{name}"/></svg>'
+        )
+        y += high
+    return (
+        f'<svg class="small-step" viewBox="0 0 {wide} {y}" role="img" '
+        f'aria-label="Memory after step {picture.step}">{"".join(out)}</svg>'
+    )
+
+
+def sheet_page(
+    templates: jinja2.Environment,
+    pictures: Pictures,
+    loaded: LoadedRun,
+    first: int,
+    origin: str,
+    look: Look,
+) -> str:
+    """The part of the sheet that begins at step `first`. Raises UnknownStep."""
+    loaded.check_step(first)
+    last = min(loaded.last, first + PART - 1)
+    starts = range(0, loaded.last + 1, PART)
+    context = SheetContext(
+        title=loaded.run.scenario.title or "Untitled scenario",
+        policy=loaded.stored.policy,
+        engine=loaded.engine,
+        link=origin + step_url(loaded.id, 0),
+        back=step_url(loaded.id, first),
+        steps=tuple(
+            small(pictures.draw(loaded, n), loaded.id, n == first) for n in range(first, last + 1)
+        ),
+        parts=tuple(
+            (start, min(loaded.last, start + PART - 1), part_url(loaded.id, start), start == first)
+            for start in starts
+        ),
+    )
+    return templates.get_template("sheet.html").render(asdict(context), look=look)
+
+
+def part_url(run_id: str, first: int) -> str:
+    return sheet_url(run_id) + (f"?from={first}" if first else "")
