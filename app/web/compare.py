@@ -13,7 +13,7 @@ from app.service import LoadedRun
 from app.trace import KINDS
 from app.urls import compare_url, matrix_url, step_url
 
-from . import compare_marks, drawing
+from . import compare_marks, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
@@ -213,6 +213,7 @@ def beside(svg: str, marked: str, names: Names | None) -> str:
     side = "right" if names else "left"
     named = re.sub(r'(id="|href="#)([fs]\d+")', rf"\g<1>{side}-\g<2>", svg)
     if names:
+        named = named.replace(marks.DEFS, "")  # those of the left side serve both
         named = re.sub(
             r'data-link="([fs]\d+)"', lambda m: f'data-link="{names.to_shared(m[1])}"', named
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from urllib.parse import urlencode
 
 import jinja2
@@ -15,7 +16,7 @@ from jinja2_fragments import render_block
 
 from app import policies
 from app.scenario import library
-from app.service import RunService, UnknownStep
+from app.service import RunService, UnknownRun, UnknownStep
 from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.urls import compare_url, matrix_url
@@ -161,10 +162,17 @@ async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:
 async def text_of(runs: RunService, name: str) -> tuple[str, str, tuple[str, int] | None]:
     """Text, policy and origin of what `/m/{name}` names: a shipped scenario or a run.
 
-    Raises UnknownRun.
+    Raises HTTPException for a name that is neither and like a scenario's, UnknownRun for others.
     """
-    shipped = next((s.scenario for s in library() if s.slug == name), None)
-    if shipped is not None:
-        return shipped.text, shipped.policy or policies.DEFAULT, None
-    stored = await runs.stored(name)
+    scenarios = {shipped.slug: shipped.scenario for shipped in library()}
+    if name in scenarios:
+        return scenarios[name].text, scenarios[name].policy or policies.DEFAULT, None
+    try:
+        stored = await runs.stored(name)
+    except UnknownRun:
+        near = get_close_matches(name, scenarios, 3, 0.6)
+        if not near:
+            raise
+        hint = ", ".join(near)
+        raise HTTPException(404, f"There is no scenario “{name}”. Nearest: {hint}.") from None
     return stored.text, stored.policy, (stored.id, 0)

@@ -1,0 +1,245 @@
+"""Comparisons without a browser: what differs, where two runs part, and every way to ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.store import migrate
+from app.web import compare, templating
+from tests.web.serving import FORKS, LEAK, make_run
+from tests.web.test_explorer import names_in
+
+SHORT = "\n".join(LEAK.split("\n")[:7]) + "\n"
+LONG = "A mmap buf 1\nA write buf[0] 1\nA fork B\n" + "B write buf[0] 2\nB read buf[0]\n" * 70
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("compare")))
+    migrate(app.state.engine)
+    yield app
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> TestClient:
+    return TestClient(app, follow_redirects=False)
+
+
+def pair(app: FastAPI, text: str, left: str, right: str) -> str:
+    return f"/c/{make_run(app, text, left)}..{make_run(app, text, right)}"
+
+
+def test_it_opens_where_the_two_part(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    answer = client.get(url)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{url}/6")
+    page = client.get(f"{url}/6").text
+    assert "The first divergence" in page
+    # why, with the numbers of both
+    assert "mapcount decides by mapcount 1 + swap entries 0 = 1" in page
+    assert "linux decides by refcount" in page
+    assert f'href="{url}/7" title="next divergence (d)" aria-keyshortcuts="d"' in page
+    assert 'id="div-prev"' not in page
+    assert f'href="{url}/6" title="previous divergence' in client.get(f"{url}/7").text
+
+
+def test_what_differs_is_named_and_marked(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    found = client.get(f"{url}/6.json").json()
+    assert found["divergences"] == [6, 7]
+    subjects = {d["subject"]: (d["kind"], d["left"], d["right"]) for d in found["differences"]}
+    assert subjects["A buf[0]"] == ("pte", "f0 P W D S", "f1 P W D S")
+    assert subjects["outcome"] == ("outcome", "1 fault, 0 copies", "1 fault, 1 copy")
+    assert subjects["properties"][1:] == ("violates isolation I2", "nothing violated")
+    assert subjects["f1"][1] == "not there"
+    assert subjects["g"][1:] == ("sees 42", "sees 7")
+    page = client.get(f"{url}/6").text
+    drawn = page.count('<g class="ne">')
+    in_pictures = sum(d["kind"] in ("pte", "frame", "handle") for d in found["differences"])
+    assert drawn == 2 * in_pictures
+    assert "no f1 here" in page
+    assert "they agree" not in page.lower()
+
+
+def test_before_the_divergence_nothing_is_marked(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    page = client.get(f"{url}/4").text
+    assert '<g class="ne">' not in page
+    assert "The first divergence is step 6." in page
+    assert "Nothing differs" in page
+
+
+def test_references_of_lru_batches_are_shown_and_are_no_divergence(
+    app: FastAPI, client: TestClient
+) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    found = client.get(f"{url}/5.json").json()
+    assert [(d["subject"], d["left"], d["right"]) for d in found["differences"]] == [
+        ("f0", "ref 3", "ref 2")
+    ]
+    assert "in LRU batches" in client.get(f"{url}/5").text
+
+
+def test_two_that_never_diverge_say_so(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, FORKS, "refcount", "linux")
+    assert client.get(url).headers["location"] == f"{url}/0"
+    page = client.get(f"{url}/9").text
+    assert "The two never diverge" in page
+    assert 'id="div-next"' not in page
+    same = make_run(app, FORKS)
+    assert "Both sides are the same run" in client.get(f"/c/{same}..{same}/3").text
+
+
+def test_a_page_is_the_same_whatever_its_number(app: FastAPI, client: TestClient) -> None:
+    """One copy more on the right: every later frame has another number there."""
+    url = pair(app, FORKS, "textbook", "linux")
+    found = client.get(f"{url}/14.json").json()
+    assert any("f3 = f4" in remark for remark in found["remarks"])
+    assert not any(d["subject"].startswith("A buf[0]") for d in found["differences"])
+    page = client.get(f"{url}/9").text
+    left, right = page.split('class="panel side right')
+    assert 'id="left-f3" class="lk" data-link="f3"' in left
+    assert 'id="right-f4" class="lk" data-link="f3"' in right
+
+
+def test_what_is_the_same_has_the_same_place(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, FORKS, "textbook", "linux")
+    place = r'id="{}-\w+" class="lk" data-link="(\w+)"><g [^>]+><rect class="body" (x="\d+" y="\d+)'
+    for step in (7, 9, 14):
+        page = client.get(f"{url}/{step}").text
+        left, right = page.split('class="panel side right')
+        here = dict(re.findall(place.format("left"), left))
+        there = dict(re.findall(place.format("right"), right))
+        assert here
+        assert all(there[link] == spot for link, spot in here.items() if link in there)
+        ids = re.findall(r'\bid="([^"]+)"', page)
+        assert len(set(ids)) == len(ids)
+
+
+def test_a_rule_switched_off(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, FORKS, "linux", "linux:-swap-exclusive")
+    found = client.get(f"{url}/5.json").json()
+    assert found["divergences"][0] == 5
+    assert [(d["left"], d["right"]) for d in found["differences"]] == [
+        ("s0 in swap, exclusive", "s0 in swap, not exclusive")
+    ]
+    page = client.get(f"{url}/5").text
+    assert "Only <code>linux</code> has the rules swap-exclusive." in page
+    assert "without swap-exclusive" in page
+
+
+def test_texts_and_lengths_may_differ(app: FastAPI, client: TestClient) -> None:
+    url = f"/c/{make_run(app, LEAK)}..{make_run(app, SHORT)}"
+    page = client.get(f"{url}/8").text
+    assert "different texts" in page
+    assert "the shorter one stays at its last state" in page
+    assert "This run ended at step 6." in page
+    assert client.get(f"{url}/9").status_code == 404
+    other = f"/c/{make_run(app, FORKS)}..{make_run(app, LEAK)}"
+    found = client.get(f"{other}/3.json").json()
+    assert found["differences"][0]["kind"] == "step"
+
+
+def test_every_step_of_every_kind_of_pair_renders(app: FastAPI, client: TestClient) -> None:
+    for left, right in [("textbook", "exclusive-pte"), ("cow-on-gup-read", "refcount@5.9")]:
+        url = pair(app, FORKS, left, right)
+        for step in range(15):
+            page = client.get(f"{url}/{step}").text
+            assert set(re.findall(r'data-step="(\d+)"', page)) == {str(step)}
+            fragment = client.get(f"{url}/{step}", headers={"HX-Request": "true"}).text
+            assert fragment.strip() in page
+        text = client.get(f"{url}/9.txt").text
+        assert left in text
+        assert "divergences:" in text
+
+
+def test_a_long_run_has_a_window_and_an_overview(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LONG, "mapcount", "linux:-fork-clears")
+    page = client.get(f"{url}/100").text
+    assert "divergences of the whole runs" in page
+    assert page.count('<g class="tl-step') <= 2 * 122
+
+
+def test_an_answer_is_kept_and_known(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux") + "/6"
+    first = client.get(url)
+    again = client.get(url, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "immutable" in client.get(url, headers={"HX-Request": "true"}).headers["cache-control"]
+
+
+def test_the_step_field(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    assert client.get(f"{url}/step?step=7").headers["location"] == f"{url}/7"
+    for bad in ("", "x", "99"):
+        answer = client.get(f"{url}/step?step={bad}")
+        assert answer.status_code == 404
+        assert f'href="{url}/8"' in answer.text
+
+
+def test_bad_links_lead_to_the_nearest(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, LEAK)
+    url = pair(app, LEAK, "mapcount", "linux")
+    assert f'href="{url}/8"' in client.get(f"{url}/9").text
+    assert client.get(f"{url}/9.json").json()["nearest"] == f"{url}/8"
+    assert client.get(f"/c/{run}..nothere").status_code == 404
+    assert client.get(f"/c/{run}../3").status_code == 404
+    assert client.get(f"/c/{run}/3").status_code == 404
+    assert client.get(f"/c/{run}").headers["location"] == f"/m/{run}"
+
+
+def test_choosing_policies(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, LEAK, "mapcount")
+    post = partial(client.post, "/c")
+    one = post(data={"scenario": run, "policy": "linux"})
+    assert one.status_code == 303
+    assert one.headers["location"] == pair(app, LEAK, "mapcount", "linux")
+    again = post(data={"scenario": run, "policy": "linux"})
+    assert again.headers["location"] == one.headers["location"]
+    two = post(data={"scenario": run, "policy": ["refcount", "refcount@5.9"]})
+    assert two.headers["location"] == pair(app, LEAK, "refcount", "refcount@5.9")
+    three = post(data={"scenario": run, "policy": ["refcount", "linux", "textbook"]})
+    assert three.headers["location"] == f"/m/{run}?policy=refcount&policy=linux&policy=textbook"
+    shipped = post(data={"scenario": "hello-fork", "policy": "mapcount"})
+    assert shipped.headers["location"].startswith("/c/")
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({}, 422),
+        ({"scenario": "hello-fork"}, 422),
+        ({"scenario": "hello-fork", "policy": "lunix"}, 422),
+        ({"scenario": "nothere", "policy": "linux"}, 404),
+    ],
+)
+def test_bad_choices_are_told(client: TestClient, data: dict[str, str], status: int) -> None:
+    answer = client.post("/c", data=data)
+    assert answer.status_code == status
+    assert "Internal" not in answer.text
+
+
+def test_another_sites_page_cannot_choose(client: TestClient) -> None:
+    data = {"scenario": "hello-fork", "policy": "mapcount"}
+    answer = client.post("/c", data=data, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_the_template_gets_exactly_the_documented_fields(settings: Settings) -> None:
+    env = templating.environment(settings)
+    asked = names_in(env, "compare.html", set()) - set(env.globals)
+    assert asked - {"look"} <= set(compare.CompareContext.__struct_fields__)
+    documentation = compare.CompareContext.__doc__ or ""
+    for name in compare.CompareContext.__struct_fields__:
+        assert re.search(rf"\b{name}\b", documentation), f"{name} is not documented"
+        assert name in asked, f"{name} is not used"
