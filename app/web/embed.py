@@ -8,22 +8,40 @@ from urllib.parse import urlencode
 
 import jinja2
 from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from app.service.runs import LoadedRun, RunService
 from app.settings import Settings
-from app.urls import embed_url, step_url
+from app.urls import absolute, embed_url, step_url
 
 from . import timeline
 from .files import span_of
 from .fragments import PageCache, answer
 from .picture import Pictures
-from .templating import THEMES
+from .templating import THEMES, look_of
 
 CHOICES = {"theme": ("auto", *THEMES), "ui": ("full", "min"), "keys": ("focus", "off")}
 """Values of the parameters that are words; the first one is the default."""
+PARAMETERS = (
+    ("theme", "auto, light, dark", "auto follows the reader's system"),
+    ("ui", "full, min", "min leaves the timeline out"),
+    (
+        "keys",
+        "focus, off",
+        "focus: after a click inside, ← → Home and End step, and Esc gives them back to the page; "
+        "off: never, for slides that step with the same keys",
+    ),
+    ("from, to", "steps", "the first and the last step that the frame shows; all by default"),
+)
+MESSAGES = (
+    ("{step: 7}", "show that step; beyond from and to is an error"),
+    ('{step: "next"}', "next, previous, first or last"),
+    ('{theme: "dark"}', "auto, light or dark, at once"),
+    ('{query: "step"}', "post the present step again"),
+)
 STEP_LINK = re.compile(r'href="/e/[^"/]+/(\d+)"')
 
 
@@ -148,5 +166,18 @@ def router(
             page = kept.put((loaded.id, step, frame), body)
         return answer(request, page, "no-cache", "Accept-Encoding")
 
+    async def explain(request: Request) -> Response:
+        origin = absolute(request, "")
+        body = templates.get_template("embed_docs.html").render(
+            look=look_of(request),
+            origin=origin,
+            example=f'<iframe src="{origin}/e/RUN/7?theme=dark" title="What step 7 shows" '
+            'width="100%" height="450" loading="lazy"></iframe>',
+            parameters=PARAMETERS,
+            messages=MESSAGES,
+        )
+        return HTMLResponse(body, headers={"Cache-Control": "no-cache", "Vary": "Cookie"})
+
     routes.add_route("/e/{run}/{step:int}", show)
+    routes.add_route("/docs/embed", explain)
     return routes

@@ -208,5 +208,5 @@ def rows_that_matter(picture: Picture) -> list[Row]:
 
 
 def bands(picture: Picture, rows: list[Row]) -> list[tuple[int, int]]:
-    """Top and height of the heading and of each row, from top to bottom, in the drawing's pixels."""
+    """Top and height of the heading and of each row, from top to bottom, in pixels."""
     return [(0, HEAD_HEIGHT), *sorted((row.top, row.height) for row in rows)]
