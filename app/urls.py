@@ -52,6 +52,11 @@ def matrix_url(name: str) -> str:
     return f"/m/{quote(name, safe='')}"
 
 
+def question_url(question_id: str) -> str:
+    """A question on a step, to be answered alone."""
+    return f"/q/{quote(question_id, safe='~@:')}"
+
+
 def api_run_url(run_id: str) -> str:
     return f"/api/v1/runs/{quote(run_id, safe='')}"
 
