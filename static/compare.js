@@ -1,4 +1,5 @@
-// Comparing: on a narrow screen the timeline scrolls to the cursor. All else is in cowscope.js.
+// Comparing: the timeline scrolls to the cursor, and what differs comes into view.
+// All else is in cowscope.js.
 'use strict';
 (() => {
   const follow = () => {
@@ -8,6 +9,15 @@
     const [mark, view] = [cursor.getBoundingClientRect(), lanes.getBoundingClientRect()];
     lanes.scrollLeft += mark.left + mark.width / 2 - view.left - view.width / 2;
   };
-  document.addEventListener('htmx:afterSettle', follow);
+  const seen = mark => {
+    const { top, bottom } = mark.getBoundingClientRect();
+    return top > document.querySelector('.cline').getBoundingClientRect().bottom && bottom < innerHeight;
+  };
+  const reveal = () => {
+    const marks = [...document.querySelectorAll('.side .mem .ne')].filter(m => m.getClientRects().length);
+    const parting = document.querySelector('.chead.parting');
+    if (parting && marks.length && !marks.some(seen)) marks[0].scrollIntoView({ block: 'center', inline: 'nearest' });
+  };
+  document.addEventListener('htmx:afterSettle', () => { follow(); reveal(); });
   follow();
 })();

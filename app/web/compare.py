@@ -144,7 +144,7 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         right=sides[1],
         wide=pair.plan.joint.width > WIDE,
         headline=headline,
-        reasons=reasons_of(*sides) if found else "",
+        reasons=reasons_of(*sides, found) if parting else "",
         told=told_of(headline, sides, parting=parting),
         parting=parting,
         differences=found,
@@ -257,17 +257,27 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     return f"They agree again. The last divergence was step {since}."
 
 
-def reasons_of(left: View, right: View) -> str:
-    """The tests that decided, with their numbers, when they are not the same."""
+def reasons_of(left: View, right: View, found: tuple[Difference, ...]) -> str:
+    """Why the two part: the tests that decided, with their numbers, and what they break."""
+    loud = [d for d in found if not d.quiet and d.kind != "step"]
+    shown = [d for d in loud if d.kind == "verdict"]
     if left.because == right.because:
-        return ""
-    words = [
-        f"{side.policy} decides by {side.because}"
-        if side.because
-        else f"{side.policy} tests nothing"
-        for side in (left, right)
+        shown = shown or [d for d in loud if d.kind == "outcome"] or loud[:1]
+        parts = []
+    else:
+        sides = (left, right)
+        tests = (
+            f"{side.policy} decides by {side.because}" if side.because
+            else f"{side.policy} tests nothing"
+            for side in sides
+        )  # fmt: skip
+        parts = [f"{'; '.join(tests)}."]
+    parts += [
+        f"{d.subject.capitalize() if d.kind in ('outcome', 'verdict') else d.subject}: "
+        f"{left.policy} {d.left}; {right.policy} {d.right}."
+        for d in shown
     ]
-    return f"{'; '.join(words)}."
+    return " ".join(parts)
 
 
 def count_of(found: tuple[Difference, ...]) -> str:

@@ -17,6 +17,7 @@ from .timeline import LANE, LEFT, MAX_LABELS, RIGHT, WIDTH, WINDOW
 TOP = 52
 FLAG = 18
 MAX_FLAGS = 200
+FIRST, AGAIN = ("first divergence", "first"), ("diverge again", "again")
 
 
 def badge(x: float, y: float) -> str:
@@ -94,7 +95,7 @@ def draw(pair: Pair, current: int, base: str) -> str:
         y = TOP + LANE * (lane + 0.5)
         end = min(loaded.last, last)
         name = loaded.stored.policy
-        life = timeline.Lane(name, "", 0, end, short(name))
+        life = timeline.Lane(name, "", 0, end, clipped(name))
         out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):
             tick = line.ticks[number - 1]
@@ -106,7 +107,7 @@ def draw(pair: Pair, current: int, base: str) -> str:
     )
 
 
-def short(policy: str) -> str:
+def clipped(policy: str) -> str:
     return policy if len(policy) <= 14 else f"{policy[:13]}…"
 
 
@@ -117,8 +118,8 @@ def flags(
     shown = [n for n in pair.divergences if first <= n <= last]
     for number, behind in pairwise([*shown, last + 3]):
         x, room = at(number) - dx / 2, (behind - number) * dx
-        words = "first divergence" if number == pair.divergences[0] else "diverge again"
-        words = words if room > 118 else "≠" if dx > 18 else ""
+        long, short = FIRST if number == pair.divergences[0] else AGAIN
+        words = long if room > 118 else short if room > 48 else "≠" if dx > 18 else ""
         width = 8 + 6.4 * len(words) if len(words) > 1 else 18
         out.append(f'<path class="tl-div" d="M{x:.1f} 0V{height}"/>')
         if words:
