@@ -12,6 +12,12 @@ from app.engine.policy import Policy
 from app.scenario import Scenario
 from app.service import page_steps
 from app.trace import KINDS, Run, play
+from app.trace.run import outcome_json
+
+from .compare_diff import outcome_words
+
+PARTINGS = 40
+"""Steps listed at which policies answer differently."""
 
 PREDICATES: tuple[tuple[str, str, str], ...] = (
     ("isolation", "I1", "No process sees what another one stored"),
@@ -44,7 +50,7 @@ class Column(Struct, frozen=True):
 
     broken     (property, predicate) -> the first violation; `void` predicates say nothing here
     copies     pages copied; `faults` taken; `unmet` the first step with an unmet expectation
-    outcomes   one word for each step's outcome
+    outcomes   each step's outcome in words
     """
 
     name: str
@@ -123,7 +129,7 @@ def column_of(name: str, run: Run) -> Column:
         faults=sum(step.outcome.faults or 0 for step in run.steps),
         unmet=next(unmet, None),
         last=len(run),
-        outcomes=tuple(run.outcome_codes()),
+        outcomes=tuple(outcome_words(outcome_json(step.outcome)) for step in run.steps[1:]),
     )
 
 
@@ -182,6 +188,28 @@ def cells_of(matrix: Matrix, key: tuple[str, str]) -> tuple[Cell, ...]:
             step = min(breaks, default=column.last)
             out.append(Cell("good", "✓", f"holds in all {column.last} steps", step))
     return tuple(out)
+
+
+class Parting(Struct, frozen=True):
+    """A step at which not all policies have the same outcome; `unlike` those that differ from the
+    one that all are compared with."""
+
+    step: int
+    text: str
+    outcomes: tuple[str, ...]
+    unlike: tuple[bool, ...]
+
+
+def partings_of(scenario: Scenario, matrix: Matrix, reference: Column) -> tuple[Parting, ...]:
+    """The first PARTINGS steps that policies answer differently."""
+    out = []
+    for number, source in enumerate(scenario.steps, 1):
+        words = tuple(column.outcomes[number - 1] for column in matrix.columns)
+        if len(set(words)) > 1:
+            usual = reference.outcomes[number - 1]
+            text = source.text.split("\n")[0]
+            out.append(Parting(number, text, words, tuple(word != usual for word in words)))
+    return tuple(out[:PARTINGS])
 
 
 def summary(matrix: Matrix) -> str:

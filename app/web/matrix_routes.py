@@ -24,7 +24,17 @@ from app.urls import compare_url, matrix_url, step_url
 
 from .compare import years_of
 from .compare_routes import text_of
-from .matrix import Matrix, Row, all_names, matrix_of, rows_of, summary
+from .matrix import (
+    Column,
+    Matrix,
+    Parting,
+    Row,
+    all_names,
+    matrix_of,
+    partings_of,
+    rows_of,
+    summary,
+)
 from .templating import look_of
 
 Json = dict[str, Any]
@@ -72,6 +82,7 @@ class MatrixContext(Struct, frozen=True):
     query                the query of the twins, "" or "?policy=..."
     sentence             the verdicts in words
     heads, groups        columns and rows; `reference` the policy that outcomes are compared with
+    partings             steps at which policies answer differently
     left_out, chosen     policies that the budget leaves out; whether some were chosen
     expects              has the scenario expectations?
     text                 the scenario
@@ -84,6 +95,7 @@ class MatrixContext(Struct, frozen=True):
     sentence: str
     heads: tuple[Head, ...]
     groups: tuple[Group, ...]
+    partings: tuple[Parting, ...]
     reference: str
     left_out: tuple[str, ...]
     chosen: bool
@@ -96,8 +108,13 @@ def cell_url(base: str, policy: str, step: int) -> str:
     return f"{base}/{quote(policy, safe='@:')}/{step}"
 
 
+def reference_of(matrix: Matrix, own: str) -> Column:
+    """The column of the run's own policy, or the first."""
+    return next((c for c in matrix.columns if c.name == own), matrix.columns[0])
+
+
 def heads_of(matrix: Matrix, base: str, own: str) -> tuple[Head, ...]:
-    reference = next((c for c in matrix.columns if c.name == own), matrix.columns[0])
+    reference = reference_of(matrix, own)
     out = []
     for column in matrix.columns:
         differs = column.differs(reference)
@@ -132,6 +149,7 @@ def context_of(
 ) -> MatrixContext:
     base = matrix_url(name)
     heads = heads_of(matrix, base, own)
+    reference = reference_of(matrix, own)
     rows = rows_of(matrix)
     return MatrixContext(
         name=name,
@@ -141,7 +159,8 @@ def context_of(
         sentence=summary(matrix),
         heads=heads,
         groups=tuple(Group(kind, tuple(r for r in rows if r.group == kind)) for kind in KINDS),
-        reference=next((head.name for head in heads if head.own), heads[0].name),
+        partings=partings_of(scenario, matrix, reference),
+        reference=reference.name,
         left_out=matrix.left_out,
         chosen=bool(chosen),
         expects=matrix.expects,
@@ -186,6 +205,7 @@ def chosen_in(request: Request) -> tuple[str, ...]:
 
 def document(context: MatrixContext) -> Json:
     """A matrix as JSON: for each policy the first step that breaks each predicate."""
+    names = [head.name for head in context.heads]
     return {
         "schema": "matrix/1",
         "scenario": {"name": context.name, "title": context.title, "text": context.text},
@@ -213,6 +233,10 @@ def document(context: MatrixContext) -> Json:
                 ],
             }
             for at, head in enumerate(context.heads)
+        ],
+        "partings": [
+            {"step": p.step, "text": p.text, "outcomes": dict(zip(names, p.outcomes, strict=True))}
+            for p in context.partings
         ],
         "left_out": list(context.left_out),
     }

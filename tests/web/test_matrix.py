@@ -62,7 +62,9 @@ def test_verdicts_are_the_engines(client: TestClient, slug: str) -> None:
 def test_a_cell_leads_to_the_step_that_decides(client: TestClient) -> None:
     page = client.get("/m/vmsplice-leak").text
     assert "Isolation breaks under mapcount." in page
-    links = re.findall(r'<td class="(bad|good)"[^>]*><a href="(/m/vmsplice-leak/[^"]+)"', page)
+    links = re.findall(
+        r'<td class="(bad|good)"[^>]*><a rel="nofollow" href="(/m/vmsplice-leak/[^"]+)"', page
+    )
     bad = [url for css, url in links if css == "bad" and "/mapcount/" in url]
     assert bad
     first = client.get(bad[-1])
@@ -74,6 +76,16 @@ def test_a_cell_leads_to_the_step_that_decides(client: TestClient) -> None:
     assert ("good", f"/m/vmsplice-leak/linux/{step}") in links
     for _, url in links[:: len(links) // 6]:
         assert client.get(url).status_code == 303
+
+
+def test_steps_that_policies_answer_differently(client: TestClient) -> None:
+    found = client.get("/m/vmsplice-leak.json").json()["partings"]
+    steps = [(5, "B splice buf g"), (7, "A write buf 42"), (8, "g read")]
+    assert [(p["step"], p["text"]) for p in found] == steps
+    assert found[1]["outcomes"]["mapcount"] == "1 fault, 0 copies"
+    assert found[1]["outcomes"]["linux"] == "1 fault, 1 copy"
+    page = client.get("/m/vmsplice-leak").text
+    assert '<td class="unlike"><a rel="nofollow" href="/m/vmsplice-leak/mapcount/7">' in page
 
 
 def test_what_a_policy_does_not_keep_is_no_verdict(client: TestClient) -> None:
