@@ -107,7 +107,7 @@ def outcome(picture: Picture, colours: dict[str, str]) -> tuple[float, str]:
             + plain_text(MARGIN + 52, y + 26, words, 26, colours["--bad-on"], True, "sans")
         )
         y += 54
-    lines = wrap(picture.lead, LEAD_LETTERS, max_lines=2, placeholder=" …")
+    lines = wrap(picture.caution or picture.lead, LEAD_LETTERS, max_lines=2, placeholder=" …")
     for line in lines:
         y += 26
         out += plain_text(MARGIN, y, line, LEAD_SIZE, colours["--ink-2"], False, "sans")

@@ -17,7 +17,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     pictures = Pictures()
     routes = APIRouter(include_in_schema=False)
     routes.include_router(twins.router(runs, pictures, settings))
-    routes.include_router(files.router(runs, templates, pictures))
+    routes.include_router(files.router(runs, templates, pictures, settings))
     routes.include_router(embed.router(runs, templates, pictures, settings))
     routes.include_router(share.router(runs, templates))
     return routes

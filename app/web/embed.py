@@ -70,6 +70,7 @@ class EmbedContext(Struct, frozen=True):
     command: str
     lead: str
     alarm: str
+    caution: str
     svg: Markup
     strip: Markup
     frame: Frame
@@ -136,6 +137,7 @@ def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -
         command=picture.command,
         lead=picture.lead,
         alarm=picture.alarm,
+        caution=picture.caution,
         svg=Markup(picture.svg),
         strip=Markup(strip),
         frame=frame,

@@ -8,9 +8,10 @@ import jinja2
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from app.service.runs import RunService
+from app.settings import Settings
 from app.urls import absolute
 
-from .fragments import HTML, Kept, answer
+from .fragments import HTML, PageCache, answer
 from .offline import offline_page, policy
 from .picture import Pictures
 from .sheet import sheet_page
@@ -31,17 +32,22 @@ def span_of(request: Request, last: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def router(runs: RunService, templates: jinja2.Environment, pictures: Pictures) -> APIRouter:
+def router(
+    runs: RunService, templates: jinja2.Environment, pictures: Pictures, settings: Settings
+) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
+    kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
 
     async def run_html(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
         first, last = span_of(request, loaded.last)
         origin = absolute(request, "")
-        body = await asyncio.to_thread(
-            offline_page, templates, pictures, loaded, first, last, origin
+        key = ("html", loaded.id, first, last, origin)
+        file = kept.get(key) or kept.put(
+            key,
+            await asyncio.to_thread(offline_page, templates, pictures, loaded, first, last, origin),
         )
-        response = answer(request, Kept(body.encode()), CACHE, VARY, HTML, policy())
+        response = answer(request, file, CACHE, VARY, HTML, policy())
         response.raw_headers.append(
             (b"content-disposition", f'inline; filename="cowscope-{loaded.id}.html"'.encode())
         )
@@ -50,10 +56,13 @@ def router(runs: RunService, templates: jinja2.Environment, pictures: Pictures) 
     async def run_sheet(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
         first, _ = span_of(request, loaded.last)
-        body = await asyncio.to_thread(
-            sheet_page, templates, pictures, loaded, first, absolute(request, ""), look_of(request)
+        origin, look = absolute(request, ""), look_of(request)
+        key = ("sheet", loaded.id, first, origin, look)
+        page = kept.get(key) or kept.put(
+            key,
+            await asyncio.to_thread(sheet_page, templates, pictures, loaded, first, origin, look),
         )
-        return answer(request, Kept(body.encode()), CACHE, f"{VARY}, Cookie")
+        return answer(request, page, CACHE, f"{VARY}, Cookie")
 
     routes.add_route("/r/{run}.html", run_html)
     routes.add_route("/r/{run}/sheet", run_sheet)

@@ -34,7 +34,8 @@ MONO = 0.6
 class Picture(Struct, frozen=True):
     """A step: its drawing (SVG with classes, no links), and what is said of it in words.
 
-    `script` is the text of the run's first steps, `alarm` the violation at this step or "".
+    `script` is the text of the run's first steps, `alarm` the violation at this step or "",
+    `caution` says that today's engine no longer plays the run as it was stored, or is "".
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Picture(Struct, frozen=True):
     layout: Layout
     scene: Scene
     script: tuple[str, ...]
+    caution: str
 
     @property
     def lead(self) -> str:
@@ -98,8 +100,19 @@ class Pictures:
             svg=without_links(svg),
             layout=layout,
             scene=scene,
+            caution=caution_of(loaded),
             script=tuple(source.text for source in loaded.run.scenario.steps[:SCRIPT_STEPS]),
         )
+
+
+def caution_of(loaded: LoadedRun) -> str:
+    """What a reader of a picture must know who does not see the run's page."""
+    if loaded.differs_from is None:
+        return ""
+    return (
+        f"Recorded with engine {loaded.engine}; "
+        f"today's engine plays it otherwise from step {loaded.differs_from} on."
+    )
 
 
 def without_links(svg: str) -> str:
@@ -149,7 +162,7 @@ def caption_height(picture: Picture) -> int:
 def heading(picture: Picture, width: float, colours: dict[str, str]) -> str:
     """Command, then place, policy and title; a violation below them."""
     room = width - 2 * MARGIN
-    said = f"{picture.place} · {picture.policy} · {picture.title}"
+    said = picture.caution or f"{picture.place} · {picture.policy} · {picture.title}"
     out = [
         plain_text(MARGIN, MARGIN + 14, clipped(picture.command, 18, room), 18, colours["--ink"]),
         plain_text(MARGIN, MARGIN + 38, clipped(said, 12, room), 12, colours["--ink-3"], False),

@@ -6,6 +6,7 @@ The explorer shows the same page's section in a dialog.
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import APIRouter, Request, Response
@@ -22,6 +23,10 @@ from .qr import qr_svg
 from .templating import look_of
 
 EMBED_HEIGHT = 450
+VIEW = ("sel", "only", "hide", "level", "watch")
+"""Parameters of a step's page that change what is shown of it, and nothing else."""
+VIEW_LETTERS = 400
+"""More would not fit a QR code that a phone can read."""
 
 
 class ShareContext(Struct, frozen=True):
@@ -55,6 +60,12 @@ def embed_code(request: Request, loaded: LoadedRun, step: int, title: str) -> st
     )
 
 
+def view_of(request: Request) -> str:
+    """What the reader has selected stays in the link."""
+    chosen = urlencode({k: v for k, v in request.query_params.items() if k in VIEW})
+    return f"?{chosen}" if chosen and len(chosen) <= VIEW_LETTERS else ""
+
+
 def files_of(loaded: LoadedRun, step: int) -> tuple[tuple[str, str, str, str], ...]:
     """The twins and exports that are worth saving."""
     name = f"cowscope-{loaded.id}"
@@ -76,7 +87,7 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     """Raises UnknownStep."""
     loaded.check_step(step)
     title = loaded.run.scenario.title or "Untitled scenario"
-    link = absolute(request, step_url(loaded.id, step))
+    link = absolute(request, step_url(loaded.id, step) + view_of(request))
     return ShareContext(
         title=title,
         step=step,

@@ -11,7 +11,7 @@ from app.service.runs import LoadedRun
 from app.urls import sheet_url, step_url
 
 from . import marks
-from .picture import Picture, Pictures, bands, inside, rows_that_matter
+from .picture import Picture, Pictures, bands, caution_of, inside, rows_that_matter
 from .templating import Look
 
 PART = 48
@@ -39,6 +39,7 @@ class SheetContext(Struct, frozen=True):
     engine: str
     link: str
     back: str
+    caution: str
     steps: tuple[Small, ...]
     parts: tuple[tuple[int, int, str, bool], ...]
 
@@ -98,6 +99,7 @@ def sheet_page(
         engine=loaded.engine,
         link=origin + step_url(loaded.id, 0),
         back=step_url(loaded.id, first),
+        caution=caution_of(loaded),
         steps=tuple(
             small(pictures.draw(loaded, n), loaded.id, n == first) for n in range(first, last + 1)
         ),

@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,8 +19,8 @@ from pydantic import HttpUrl
 from app.main import create_app
 from app.scenario import library
 from app.settings import Settings
-from app.store import migrate
-from app.web import ink, offline
+from app.store import ReplayDiffers, migrate
+from app.web import card, ink, offline
 from app.web.picture import Pictures, standalone
 from tests.web.serving import FORKS, LEAK, make_run
 
@@ -289,6 +290,23 @@ def test_the_share_page_has_everything_that_works(client: TestClient, leak: str)
     for path in files:
         assert client.get(path).status_code == 200, path
     assert f'aria-label="QR code of http://testserver/r/{leak}/6"' in html
+
+
+def test_a_shared_link_keeps_what_is_selected(client: TestClient, leak: str) -> None:
+    html = client.get(f"/r/{leak}/6/share?sel=f0.refcount&policy=linux&sel2=x").text
+    assert f'value="http://testserver/r/{leak}/6?sel=f0.refcount"' in html
+    long = client.get(f"/r/{leak}/6/share?sel={'x' * 5000}")
+    assert f'value="http://testserver/r/{leak}/6"' in long.text
+
+
+def test_a_run_that_today_s_engine_plays_otherwise_says_so(app: FastAPI, leak: str) -> None:
+    loaded = app.state.runs.peek(leak)
+    assert Pictures().draw(loaded, 6).caution == ""
+    old = replace(loaded, differs=ReplayDiffers(5, "outcome", "done", "SIGSEGV"))
+    picture = Pictures().draw(old, 6)
+    assert "plays it otherwise from step 5" in picture.caution
+    assert "plays it otherwise from step 5" in standalone(picture, "light")
+    assert "otherwise from step" in card.card(picture)
 
 
 def test_the_embed_code_of_a_hostile_title_is_one_frame(client: TestClient, hostile: str) -> None:
