@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 from msgspec import Struct
@@ -25,6 +27,8 @@ from .why import why_of
 
 Json = dict[str, Any]
 
+TEXT = 72
+"""Columns of the text twin."""
 WIDE = 900
 """A drawing wider than this stands above the other instead of beside it."""
 
@@ -36,6 +40,7 @@ COMPARE_KEYS: dict[str, KeyAction] = {
     "divergence": KeyAction("d", "d", "next divergence"),
     "previous_divergence": KeyAction("D Shift+D", "Shift d", "previous divergence"),
     "violation": KEYS["violation"],
+    "policies": KeyAction("", "1 – 8", "the left side with another policy"),
     "go": KEYS["go"],
     "copy": KEYS["copy"],
     "sheet": KEYS["sheet"],
@@ -71,8 +76,12 @@ class View(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
+    """A policy by the name that chooses it; `href` compares the left side with it."""
+
     name: str
     title: str
+    href: str
+    current: bool
 
 
 class CompareContext(Struct, frozen=True):
@@ -160,7 +169,7 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         remarks=tuple(remarks_of(pair)),
         rules=rules_of(pair),
         keys=COMPARE_KEYS,
-        choices=choices(),
+        choices=choices(pair),
         matrix=matrix_url(pair.left.id),
         swapped=compare_url(pair.right.id, pair.left.id, number),
     )
@@ -304,6 +313,12 @@ def remarks_of(pair: Pair) -> list[str]:
             f"{early.stored.policy} ends at step {early.last}, {late.stored.policy} at step "
             f"{late.last}: the shorter one stays at its last state."
         )
+    out += [
+        f"{run.id} was recorded with engine {run.engine}; today's plays it otherwise from step "
+        f"{run.differs_from} on."
+        for run in (left, right)
+        if run.differs_from is not None
+    ]
     if not pair.what.bit:
         names = [run.stored.policy for run in (left, right) if run.run.policy.bit == "none"]
         out.append(
@@ -330,16 +345,19 @@ def rules_of(pair: Pair) -> tuple[tuple[str, str], ...]:
     return tuple((name, ", ".join(sorted(rules, key=order.index))) for name, rules in only if rules)
 
 
-def choices() -> tuple[Choice, ...]:
-    """Every policy and era, each by the name that chooses it."""
-    out = []
-    for entry in policies.CATALOGUE:
-        out.append(Choice(entry.name, f"{entry.name}: {entry.years}"))
-        out += [
-            Choice(f"{entry.name}@{era.name}", f"{entry.name}@{era.name}")
-            for era in entry.eras[:-1]
-        ]
-    return tuple(out)
+def choices(pair: Pair) -> tuple[Choice, ...]:
+    """Every policy and era, each by the name that chooses it; the policies themselves first."""
+    base = f"{matrix_url(pair.left.id)}/{quote(pair.left.stored.policy, safe='@:')}.."
+    newest = [(entry.name, entry.sentence) for entry in policies.CATALOGUE]
+    eras = [
+        (f"{entry.name}@{era.name}", era.sentence)
+        for entry in policies.CATALOGUE
+        for era in entry.eras[:-1]
+    ]
+    return tuple(
+        Choice(name, title, f"{base}{name}", name == pair.right.stored.policy)
+        for name, title in (*newest, *eras)
+    )
 
 
 # -- twins ------------------------------------------------------------------------------------
@@ -391,4 +409,5 @@ def plain(pair: Pair, number: int) -> str:
             for side, words in zip(sides, (found.left, found.right), strict=True)
         ]
     divergences = " ".join(map(str, pair.divergences)) or "none"
-    return "\n".join([*out, "", f"divergences: {divergences}", *context.remarks, ""])
+    out += ["", f"divergences: {divergences}", *context.remarks]
+    return "".join(f"{textwrap.fill(line, TEXT, subsequent_indent='    ')}\n" for line in out)

@@ -106,8 +106,8 @@ def align(left: list[Json], right: list[Json]) -> Alignment:
         for label, shared in names.shared.items()
         if label != shared and int(shared[1:]) < ELSEWHERE
     )
-    mine = of_side(layout, sides[0], Names({}, {}))
-    return Alignment(layout, mine, of_side(layout, sides[1], names), names, renamed)
+    mine = of_side(layout, sides[0], {label: label for label in sides[0].births})
+    return Alignment(layout, mine, of_side(layout, sides[1], names.own), names, renamed)
 
 
 def names_of(left: Side, right: Side) -> Names:
@@ -159,30 +159,29 @@ def entry_in_shared(entry: Json, names: Names) -> Json:
     return entry if not label else {**entry, key: names.to_shared(label)}
 
 
-def of_side(layout: Layout, side: Side, names: Names) -> Layout:
-    """The common layout in one side's labels, with that side's processes and holds only."""
+def of_side(layout: Layout, side: Side, own: dict[str, str]) -> Layout:
+    """The common layout in one side's labels, with that side's processes and holds only.
+
+    `own` leads from shared labels to the side's; what is not in it, the side never has.
+    """
     columns = (
         replace(column, first=life[0], last=life[1])
         for column in layout.columns
         for life in (side.processes.get(column.name, (NEVER, NEVER)),)
     )
     items = {
-        label: replace(item, label=label)
+        own[shared]: replace(item, label=own[shared])
         for shared, item in layout.items.items()
-        for label in (names.to_own(shared),)
-        if label in side.births
+        if shared in own
     }
     return replace(
-        layout,
-        columns=tuple(columns),
-        items=items,
-        grips=tuple(grips_of(layout.grips, side, names)),
+        layout, columns=tuple(columns), items=items, grips=tuple(grips_of(layout.grips, side, own))
     )
 
 
-def grips_of(grips: Iterable[Grip], side: Side, names: Names) -> Iterator[Grip]:
+def grips_of(grips: Iterable[Grip], side: Side, own: dict[str, str]) -> Iterator[Grip]:
     for grip in grips:
-        label = names.to_own(grip.label)
+        label = own.get(grip.label, "")
         life = side.held.get((grip.handle, grip.page, label))
         if life is not None:
             yield replace(grip, label=label, first=life[0], last=life[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.service import LoadedRun
 from app.trace import Run
@@ -101,7 +102,10 @@ def differences(
 
 
 def state_at(run: Run, number: int, layout: Layout) -> Json:
-    return drawn(run.steps[min(number, len(run))].after, layout)
+    here = min(number, len(run))
+    # Asking for what is there only: a long run may have had a thousand frames.
+    live = {k: item for k, item in layout.items.items() if item.first <= here <= item.last}
+    return drawn(run.steps[here].after, replace(layout, items=live))
 
 
 def brief(run: Run, number: int) -> Json:

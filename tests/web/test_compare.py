@@ -126,6 +126,20 @@ def test_what_is_the_same_has_the_same_place(app: FastAPI, client: TestClient) -
         assert len(set(ids)) == len(ids)
 
 
+def test_a_page_of_another_step_is_not_taken_for_one_of_the_same_number(
+    app: FastAPI, client: TestClient
+) -> None:
+    """Left f810 appears in step 7, right f810 in step 6, where left has it as f809."""
+    text = (
+        "A mmap buf 512\nA write buf 1\nA fork B\nA pin buf[0] p\nA fork C\n"
+        "B write buf[3:300] 4\nC write buf 5\n"
+    )
+    url = pair(app, text, "mapcount", "linux")
+    found = client.get(f"{url}/6.json").json()
+    assert found["divergences"] == [5, 7]
+    assert {d["subject"] for d in found["differences"]} == {"A buf[0]", "C buf[0]", "f512", "f513"}
+
+
 def test_a_rule_switched_off(app: FastAPI, client: TestClient) -> None:
     url = pair(app, FORKS, "linux", "linux:-swap-exclusive")
     found = client.get(f"{url}/5.json").json()
