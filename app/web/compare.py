@@ -192,8 +192,7 @@ def view_of(
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
     marked = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
-    # What it violates stands above; here is what it did.
-    why = why_of({**step, "violations": []})
+    why = why_of(about(step, {own_label(pair, d, right=right) for d in found if not d.quiet}))
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
     return View(
         run_id=loaded.id,
@@ -212,6 +211,25 @@ def view_of(
         chips=chips_of(loaded, here),
         alarms=tuple(alarm_of(v) for v in step.get("violations", ())),
     )
+
+
+def own_label(pair: Pair, found: Difference, *, right: bool) -> str:
+    """The frame or slot that a difference is about, by its side's name; "" for other subjects."""
+    label = str(found.place[1])
+    if found.kind not in ("frame", "slot"):
+        return ""
+    return pair.plan.names.to_own(label) if right else label
+
+
+def about(step: Json, labels: set[str]) -> Json:
+    """A step with the events about some frames and slots only, if there are any.
+
+    A fork does something to every page; what counts here are those in which the sides differ.
+    What the step violates is shown by itself.
+    """
+    events = step.get("events", ())
+    told = [e for e in events if labels & {e.get("frame"), e.get("to"), e.get("slot")}]
+    return {**step, "events": told or events, "violations": []}
 
 
 def beside(svg: str, marked: str, names: Names | None) -> str:

@@ -100,6 +100,14 @@ def test_two_that_never_diverge_say_so(app: FastAPI, client: TestClient) -> None
     assert "Both sides are the same run" in client.get(f"/c/{same}..{same}/3").text
 
 
+def test_each_side_tells_of_the_pages_that_differ(app: FastAPI, client: TestClient) -> None:
+    """The fork shares f0 on both sides alike; they part over the pinned f2."""
+    page = client.get(pair(app, FORKS, "textbook", "linux") + "/7").text
+    assert "The child maps f2, too" in page
+    assert "The child gets a copy f3 of f2 at once" in page
+    assert "The child maps f0" not in page
+
+
 def test_a_page_is_the_same_whatever_its_number(app: FastAPI, client: TestClient) -> None:
     """One copy more on the right: every later frame has another number there."""
     url = pair(app, FORKS, "textbook", "linux")
