@@ -1,9 +1,8 @@
-"""One step of a comparison as its page and its twins need it."""
+"""One step of a comparison as its page and its twins show it."""
 
 from __future__ import annotations
 
 import re
-import textwrap
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from . import compare_marks, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
+from .compare_words import headline_of, remarks_of, rules_of, title_of, years_of
 from .explorer import GLYPHS, KEYS, OCTAGON, Alarm, Chip, KeyAction, alarm_of
 from .glimpse import glimpse
 from .layout import Layout
@@ -27,8 +27,6 @@ from .why import why_of
 
 Json = dict[str, Any]
 
-TEXT = 72
-"""Columns of the text twin."""
 WIDE = 900
 """A drawing wider than this stands above the other instead of beside it."""
 
@@ -142,13 +140,12 @@ def context_of(pair: Pair, number: int) -> CompareContext:
     base = compare_url(pair.left.id, pair.right.id)
     headline = headline_of(pair, number, found)
     parting = number in pair.divergences
-    longer = sides[0] if pair.left.last >= pair.right.last else sides[1]
     return CompareContext(
         base=base,
         title=title_of(pair),
         step=number,
         last=pair.last,
-        command=longer.command,
+        command=sides[pair.right.last > pair.left.last].command,
         left=sides[0],
         right=sides[1],
         wide=pair.plan.joint.width > WIDE,
@@ -173,13 +170,6 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         matrix=matrix_url(pair.left.id),
         swapped=compare_url(pair.right.id, pair.left.id, number),
     )
-
-
-def title_of(pair: Pair) -> str:
-    left, right = (
-        side.run.scenario.title or "Untitled scenario" for side in (pair.left, pair.right)
-    )
-    return left if left == right else f"{left} / {right}"
 
 
 def view_of(
@@ -247,41 +237,11 @@ def beside(svg: str, marked: str, names: Names | None) -> str:
     return f"{named.removesuffix('</svg>')}{marked}</svg>"
 
 
-def years_of(policy: str) -> str:
-    """When a policy was in force; of an era or with a rule switched off, which."""
-    entry = policies.entry(policy)
-    head, _, switches = policy.partition(":")
-    era = head.partition("@")[2]
-    words = f"Linux {era}" if era else entry.years
-    return f"{words}, without {switches.replace(':-', ', ').lstrip('-')}" if switches else words
-
-
 def chips_of(loaded: LoadedRun, number: int) -> tuple[Chip, ...]:
     """The properties that are broken up to here."""
     broken = loaded.run.verdicts
     found = ((kind, broken.get(kind)) for kind in KINDS)
     return tuple(Chip(kind, at) for kind, at in found if at is not None and at <= number)
-
-
-def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
-    if pair.left.id == pair.right.id:
-        return "Both sides are the same run. Choose another policy to compare it with."
-    if not pair.divergences:
-        return (
-            "The two never diverge: page tables, pages, counts and outcomes are the same in all "
-            f"{pair.last} steps."
-        )
-    first = pair.divergences[0]
-    if number == first:
-        return f"The first divergence: up to here both did the same. {count_of(found)}"
-    if number in pair.divergences:
-        return f"They diverge again. {count_of(found)}"
-    if number < first:
-        return f"The same on both sides. The first divergence is step {first}."
-    since = max(n for n in pair.divergences if n < number)
-    if found:
-        return f"No new difference; the last divergence was step {since}. {count_of(found)}"
-    return f"They agree again. The last divergence was step {since}."
 
 
 def reasons_of(left: View, right: View, found: tuple[Difference, ...]) -> str:
@@ -307,60 +267,11 @@ def reasons_of(left: View, right: View, found: tuple[Difference, ...]) -> str:
     return " ".join(parts)
 
 
-def count_of(found: tuple[Difference, ...]) -> str:
-    return "One thing differs." if len(found) == 1 else f"{len(found)} things differ."
-
-
 def told_of(headline: str, sides: tuple[View, View], *, parting: bool) -> str:
     """The live caption: at a divergence with what each side did and why."""
     if not parting:
         return headline
     return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides)])
-
-
-def remarks_of(pair: Pair) -> list[str]:
-    out = []
-    left, right = pair.left, pair.right
-    if not pair.same_text:
-        out.append(
-            "The two runs have different texts: step n of one stands beside step n of the other."
-        )
-    if left.last != right.last:
-        early, late = sorted((left, right), key=lambda run: run.last)
-        out.append(
-            f"{early.stored.policy} ends at step {early.last}, {late.stored.policy} at step "
-            f"{late.last}: the shorter one stays at its last state."
-        )
-    out += [
-        f"{run.id} was recorded with engine {run.engine}; today's plays it otherwise from step "
-        f"{run.differs_from} on."
-        for run in (left, right)
-        if run.differs_from is not None
-    ]
-    if not pair.what.bit:
-        names = [run.stored.policy for run in (left, right) if run.run.policy.bit == "none"]
-        out.append(
-            f"{' and '.join(dict.fromkeys(names))}: no exclusive bit, so the bit is not compared."
-        )
-    if pair.plan.renamed:
-        some = ", ".join(f"{a} = {b}" for a, b in pair.plan.renamed[:6])
-        more = ", …" if len(pair.plan.renamed) > 6 else ""
-        out.append(
-            f"Numbers count allocations; left and right, these are the same page: {some}{more}."
-        )
-    return out
-
-
-def rules_of(pair: Pair) -> tuple[tuple[str, str], ...]:
-    """For each side the rules that only it has."""
-    own = [
-        (run.stored.policy, {rule.name for rule in policies.rules_of(run.run.policy)})
-        for run in (pair.left, pair.right)
-    ]
-    (a, mine), (b, theirs) = own
-    only = ((a, mine - theirs), (b, theirs - mine))
-    order = [rule.name for rule in policies.RULES]
-    return tuple((name, ", ".join(sorted(rules, key=order.index))) for name, rules in only if rules)
 
 
 def choices(pair: Pair) -> tuple[Choice, ...]:
@@ -376,56 +287,3 @@ def choices(pair: Pair) -> tuple[Choice, ...]:
         Choice(name, title, f"{base}{name}", name == pair.right.stored.policy)
         for name, title in (*newest, *eras)
     )
-
-
-# -- twins ------------------------------------------------------------------------------------
-
-
-def document(pair: Pair, number: int) -> Json:
-    """A step of a comparison as JSON."""
-    return {
-        "schema": "compare/1",
-        "left": side_document(pair.left),
-        "right": side_document(pair.right),
-        "step": number,
-        "last": pair.last,
-        "headline": headline_of(pair, number, pair.differences(number)),
-        "divergences": list(pair.divergences),
-        "differences": [
-            {"kind": d.kind, "subject": d.subject, "left": d.left, "right": d.right}
-            for d in pair.differences(number)
-        ],
-        "remarks": remarks_of(pair),
-    }
-
-
-def side_document(loaded: LoadedRun) -> Json:
-    return {
-        "run": loaded.id,
-        "policy": loaded.stored.policy,
-        "steps": loaded.last,
-        "violations": {kind: at for kind, at in loaded.run.verdicts.items() if at is not None},
-    }
-
-
-def plain(pair: Pair, number: int) -> str:
-    """A step of a comparison as text for a mail."""
-    context = context_of(pair, number)
-    sides = (context.left, context.right)
-    out = [
-        context.title,
-        f"step {number} of {pair.last}: {context.command}",
-        "",
-        context.headline,
-        *(f"  {side.policy}: {side.lead}" for side in sides),
-        "",
-    ]
-    for found in context.differences:
-        out += [found.subject]
-        out += [
-            f"  {side.policy:20} {words}"
-            for side, words in zip(sides, (found.left, found.right), strict=True)
-        ]
-    divergences = " ".join(map(str, pair.divergences)) or "none"
-    out += ["", f"divergences: {divergences}", *context.remarks]
-    return "".join(f"{textwrap.fill(line, TEXT, subsequent_indent='    ')}\n" for line in out)

@@ -22,8 +22,8 @@ from app.settings import Settings
 from app.trace import KINDS
 from app.urls import compare_url, matrix_url, step_url
 
-from .compare import years_of
 from .compare_routes import text_of
+from .compare_words import years_of
 from .matrix import (
     Column,
     Matrix,

@@ -1,0 +1,67 @@
+"""A step of a comparison as JSON and as text."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from app.service import LoadedRun
+
+from .compare import context_of
+from .compare_pair import Pair
+from .compare_words import headline_of, remarks_of
+
+Json = dict[str, Any]
+
+TEXT = 72
+"""Columns of the text."""
+
+
+def document(pair: Pair, number: int) -> Json:
+    """A step of a comparison as JSON."""
+    return {
+        "schema": "compare/1",
+        "left": side_document(pair.left),
+        "right": side_document(pair.right),
+        "step": number,
+        "last": pair.last,
+        "headline": headline_of(pair, number, pair.differences(number)),
+        "divergences": list(pair.divergences),
+        "differences": [
+            {"kind": d.kind, "subject": d.subject, "left": d.left, "right": d.right}
+            for d in pair.differences(number)
+        ],
+        "remarks": remarks_of(pair),
+    }
+
+
+def side_document(loaded: LoadedRun) -> Json:
+    return {
+        "run": loaded.id,
+        "policy": loaded.stored.policy,
+        "steps": loaded.last,
+        "violations": {kind: at for kind, at in loaded.run.verdicts.items() if at is not None},
+    }
+
+
+def plain(pair: Pair, number: int) -> str:
+    """A step of a comparison as text for a mail."""
+    context = context_of(pair, number)
+    sides = (context.left, context.right)
+    out = [
+        context.title,
+        f"step {number} of {pair.last}: {context.command}",
+        "",
+        context.headline,
+        *(f"  {side.policy}: {side.lead}" for side in sides),
+        "",
+    ]
+    for found in context.differences:
+        out += [found.subject]
+        out += [
+            f"  {side.policy:20} {words}"
+            for side, words in zip(sides, (found.left, found.right), strict=True)
+        ]
+    divergences = " ".join(map(str, pair.divergences)) or "none"
+    out += ["", f"divergences: {divergences}", *context.remarks]
+    return "".join(f"{textwrap.fill(line, TEXT, subsequent_indent='    ')}\n" for line in out)
