@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from html import escape
 from urllib.parse import urlencode
 
 import jinja2
@@ -42,7 +43,7 @@ MESSAGES = (
     ('{theme: "dark"}', "auto, light or dark, at once"),
     ('{query: "step"}', "post the present step again"),
 )
-STEP_LINK = re.compile(r'href="/e/[^"/]+/(\d+)"')
+STEP_LINK = re.compile(r'<a href="/e/[^"/]+/(\d+)"([^>]*)>')
 
 
 class Frame(Struct, frozen=True):
@@ -122,7 +123,7 @@ def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -
 
     def reachable(link: re.Match[str]) -> str:
         url = at(int(link[1]))
-        return f'href="{url}"'.replace("&", "&amp;") if url else 'class="out"'
+        return f'<a href="{escape(url)}"{link[2]}>' if url else '<a class="out">'
 
     strip = ""
     if frame.ui == "full":

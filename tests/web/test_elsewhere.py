@@ -268,7 +268,7 @@ def test_an_embed_steps_within_its_range_and_keeps_its_look(client: TestClient, 
     assert 'data-theme="dark"' in html
     links = {unescape(link) for link in re.findall(rf'href="(/e/{forks}/[^"]+)"', html)}
     assert links == {f"/e/{forks}/{n}?{query}" for n in (3, 4, 5)}
-    assert '<span class="btn icon " id="previous" role="link" aria-disabled="true"' in html
+    assert '<span class="btn icon" id="previous" role="link" aria-disabled="true"' in html
     assert f'href="/r/{forks}/3" target="_blank"' in html
     assert re.search(r"<title>[^<]+step 3 of 14 under linux</title>", html)
 

@@ -234,7 +234,7 @@ def test_sharing_from_the_explorer(
     expect(page.locator("#explorer")).to_have_attribute("data-step", "9")
 
 
-PAGES = ["/e/{}/6", "/e/{}/6?ui=min", "/r/{}/6/share", "/r/{}/sheet", "/docs/embed"]
+PAGES = ["/e/{}/6", "/e/{}/6?from=3&to=7", "/r/{}/6/share", "/r/{}/sheet", "/docs/embed"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
