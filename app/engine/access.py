@@ -38,7 +38,7 @@ def load(m: Draft, mm: int, area: Area | None, vpn: int) -> tuple[int, int]:
     vma = find(area, vpn)
     if vma is None or vma.prot == "none":
         raise refused(m, mm, vpn, vma)
-    pte = m.tables[mm].get(vpn)
+    pte = m.tables[mm].get(vpn) or m.pte(mm, vpn)
     if type(pte) is Present:
         if not pte.young:
             m.set_pte(mm, vpn, replace(pte, young=True))
@@ -76,11 +76,11 @@ def store(m: Draft, mm: int, area: Area | None, vpn: int, value: int) -> int:
     vma = find(area, vpn)
     if vma is None or vma.prot != "rw":
         raise refused(m, mm, vpn, vma)
-    pte = m.tables[mm].get(vpn)
+    pte = m.tables[mm].get(vpn) or m.pte(mm, vpn)
     faults = 0
-    if type(pte) is not Present or not pte.write:
+    while type(pte) is not Present or not pte.write:
         pte = write_fault(m, mm, vpn, vma)
-        faults = 1
+        faults += 1
     put_value(m, mm, vpn, vma, pte, value)
     return faults
 

@@ -4,53 +4,62 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from . import reasons
+from . import collapse, ksm, large, reasons
 from .draft import Draft, vma_of
-from .mapping import change_vmas, populate_pages, zap_pages
-from .outcome import Failed, NotModelled
+from .mapping import change_vmas, populate_pages, refuse_part_of_hugetlb, zap_pages
+from .outcome import Failed
 from .state import Area, Present, Swapped, Vma
-from .swapout import pageout
+from .swapout import pageout, split_for
 
 FLAGS: dict[str, dict[str, bool]] = {
     "dontfork": {"dontfork": True},
     "dofork": {"dontfork": False},
     "wipeonfork": {"wipeonfork": True},
     "keeponfork": {"wipeonfork": False},
+    "mergeable": {"mergeable": True},
+    "hugepage": {"thp": True, "nohugepage": False},
+    "nohugepage": {"thp": False, "nohugepage": True},
 }
 """Advice that only sets or clears a VMA flag."""
-
-LATER = ("mergeable", "unmergeable", "hugepage", "nohugepage", "collapse")
 
 
 def madvise(m: Draft, mm: int, name: str, pages: range, advice: str) -> str:
     """Carry out one piece of advice; returns why pages were skipped, or ""."""
-    if advice in LATER:
-        raise NotModelled(f"madvise {advice}")
     area = m.mms[mm].areas[name]
     if advice in FLAGS:
         if advice == "wipeonfork" and any(v.shared or v.file for v in overlapping(area, pages)):
             raise Failed("EINVAL", "MADV_WIPEONFORK needs private anonymous memory")
+        if advice == "mergeable" and any(v.shared or v.hugetlb for v in overlapping(area, pages)):
+            return "shared and hugetlb mappings are not merged"
         change_vmas(m, mm, name, pages, **FLAGS[advice])
         m.say(reasons.ADVISED, mm, pages.start, -1, name, advice)
         return ""
+    if advice == "unmergeable":
+        change_vmas(m, mm, name, pages, mergeable=False)
+        ksm.unmerge(m, mm, name, pages)
+        return ""
+    if advice == "collapse":
+        must_be_mapped(area, pages)
+        return collapse.madvise_collapse(m, mm, name, pages)
     if advice in ("populate_read", "populate_write"):
         populate_pages(m, mm, name, pages, write=advice == "populate_write")
         return ""
     must_be_mapped(area, pages)
     if advice == "dontneed":
         refuse_locked(area, pages)
+        refuse_part_of_hugetlb(m, area, pages)
         zap_pages(m, mm, area, pages)
         return ""
     refuse_locked(area, pages)
+    if any(v.hugetlb for v in overlapping(area, pages)):
+        raise Failed("EINVAL", "hugetlb memory has no LRU")
     if advice == "pageout":
         return "; ".join(pageout(m, mm, area, pages))
     m.lru_add_drain(m.cpu)
     if advice == "free":
         if any(v.shared or v.file for v in overlapping(area, pages)):
             raise Failed("EINVAL", "MADV_FREE needs private anonymous memory")
-        for vpn in pages:
-            free_page(m, mm, area, vpn)
-        return ""
+        return lazyfree(m, mm, area, pages)
     return cold(m, mm, pages)
 
 
@@ -68,6 +77,27 @@ def refuse_locked(area: Area, pages: range) -> None:
     """can_madv_lru_vma(): VM_LOCKED memory is not taken away."""
     if any(vma.locked for vma in area.vmas if vma.lo < pages.stop and pages.start < vma.hi):
         raise Failed("EINVAL", "the range is locked")
+
+
+def lazyfree(m: Draft, mm: int, area: Area, pages: range) -> str:
+    """MADV_FREE: huge pages covered in part are split first, shared ones left alone."""
+    kept = split_for(m, mm, pages)
+    done: set[int] = set()
+    for vpn in pages:
+        pte = m.pte(mm, vpn)
+        head = m.folios[pte.pfn].head if type(pte) is Present else -1
+        if head < 0:
+            free_page(m, mm, area, vpn)
+        elif head not in kept and head not in done and not m.compounds[head].shared:
+            done.add(head)
+            value = m.compounds[head]
+            large.set_compound(
+                m, head, replace(value, swapbacked=value.slot >= 0, dirty=False, referenced=False)
+            )
+            m.say(reasons.LAZYFREE, mm, vpn, head)
+        if type(pte) is Present and head in done and (pte.dirty or pte.young):
+            m.set_pte(mm, vpn, replace(pte, dirty=False, young=False))
+    return "; ".join(dict.fromkeys(kept.values()))
 
 
 def free_page(m: Draft, mm: int, area: Area, vpn: int) -> None:
@@ -97,16 +127,18 @@ def free_page(m: Draft, mm: int, area: Area, vpn: int) -> None:
 
 def cold(m: Draft, mm: int, pages: range) -> str:
     """MADV_COLD: the pages of this mm alone go to the inactive list; mappings stay."""
+    kept = split_for(m, mm, pages)
     shared = 0
     for vpn in pages:
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if type(pte) is not Present:
             continue
         folio = m.folios[pte.pfn]
-        if folio.mapcount != 1:
+        if folio.head in kept or (folio.head < 0 and folio.mapcount != 1):
             shared += 1
             continue
         if pte.young:
             m.set_pte(mm, vpn, replace(pte, young=False))
-        m.set_folio(pte.pfn, replace(folio, active=False, referenced=False))
+        if folio.head < 0:
+            m.set_folio(pte.pfn, replace(folio, active=False, referenced=False))
     return f"{shared} shared pages left alone" if shared else ""

@@ -43,7 +43,7 @@ def write(m: Draft, op: ops.HandleWrite) -> Outcome:
 
 def leads_to(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
     """Does the owner's page table lead to this frame, directly or through the swap cache?"""
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if type(pte) is Present:
         return pte.pfn == pfn
     return type(pte) is Swapped and m.slots[pte.slot].cache == pfn

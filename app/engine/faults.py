@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from . import reasons
+from . import huge, reasons
 from .draft import Draft, Violation
+from .outcome import Failed
 from .reuse import may_reuse, observed, set_exclusive
-from .state import ZEROES, Folio, Present, Pte, Swapped, Vma, Zero
+from .state import ZEROES, Compound, Folio, Marker, Present, Pte, Swapped, Vma, Zero, folio_of
 from .swapin import do_swap_page
 
 
@@ -19,10 +20,14 @@ def describe(pte: Pte | None) -> str:
     """A PTE in a word, for explanations."""
     if pte is None:
         return "none"
+    if type(pte) is Marker:
+        return "uffd-wp marker"
     if type(pte) is Zero:
-        return "zero page, read-only"
+        return "huge zero page, read-only" if pte.huge else "zero page, read-only"
     if type(pte) is Present:
-        return "present, writable" if pte.write else "present, read-only"
+        return ("PMD-mapped, " if pte.huge else "present, ") + (
+            "writable" if pte.write else "read-only"
+        )
     return "swap entry"
 
 
@@ -31,10 +36,12 @@ def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
 
     The PTE is writable where the VMA is; FOLL_FORCE into a read-only VMA leaves it read-only.
     """
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if m.events is not None:
         m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
-    if pte is None:
+    if vma.hugetlb:
+        return huge.hugetlb_fault(m, mm, vpn, vma, write=True)
+    if pte is None or type(pte) is Marker:
         fresh = do_pte_missing(m, mm, vpn, vma, write=True)
         assert type(fresh) is Present
         return fresh
@@ -55,10 +62,12 @@ def owned_after_swapin(m: Draft, pte: Present) -> bool:
 
 def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
     """Linux handle_pte_fault() for a load: afterwards the PTE is present."""
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if m.events is not None:
         m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
-    if pte is None:
+    if vma.hugetlb:
+        return huge.hugetlb_fault(m, mm, vpn, vma, write=False)
+    if pte is None or type(pte) is Marker:
         return do_pte_missing(m, mm, vpn, vma, write=False)
     if type(pte) is Swapped:
         return do_swap_page(m, mm, vpn, vma, pte, write=False)
@@ -66,11 +75,22 @@ def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
 
 
 def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
+    """Linux do_pte_missing(): nothing is mapped there; a uffd-wp marker may wait for the page."""
+    marked = type(m.tables[mm].get(vpn)) is Marker
     if vma.shared:
         return shmem_fault(m, mm, vpn, vma, write=write)
     if vma.file:
         return do_file_fault(m, mm, vpn, vma, write=write)
-    return do_anonymous_page(m, mm, vpn, vma, write=write)
+    if huge.may_be_huge(m, mm, vpn, vma):
+        mapped = huge.do_huge_pmd_anonymous_page(m, mm, vpn, vma, write=write)
+        if mapped is not None:
+            return mapped
+    pte = do_anonymous_page(m, mm, vpn, vma, write=write)
+    if marked:
+        # The marker's protection goes to the page that was installed for it.
+        pte = replace(pte, uffd_wp=True, write=False) if type(pte) is Present else Zero(True)
+        m.set_pte(mm, vpn, pte)
+    return pte
 
 
 def do_anonymous_page(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
@@ -97,6 +117,19 @@ def install_fresh(
 
 def do_wp_page(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte, *, unshare: bool) -> Present:
     """Linux do_wp_page(): a store, or a pin that wants a page of its own, met a read-only PTE."""
+    if vma.hugetlb:
+        return huge.hugetlb_fault(m, mm, vpn, vma, write=not unshare, unshare=unshare)
+    if (type(pte) is Present or type(pte) is Zero) and pte.huge:
+        reused = huge.do_huge_pmd_wp_page(m, mm, vpn, vma, pte, unshare=unshare)
+        if reused is not None:
+            return reused
+        split = m.pte(mm, vpn)
+        assert split is not None
+        pte = split
+    if pte.uffd_wp and not unshare:
+        pte = lift(m, mm, vpn, vma, pte)
+        if type(pte) is Present and pte.write:
+            return pte
     if type(pte) is Zero:
         if unshare:
             fresh = wp_page_copy_zero(m, mm, vpn, vma)
@@ -113,6 +146,18 @@ def do_wp_page(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte, *, unshare: bool
     if m.folios[pte.pfn].anon and may_reuse(m, mm, vpn, pte):
         return wp_page_reuse(m, mm, vpn, vma, pte, unshare=unshare)
     return wp_page_copy(m, mm, vpn, vma, pte, unshare=unshare)
+
+
+def lift(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte) -> Pte:
+    """userfaultfd in asynchronous mode: the write itself lifts the protection."""
+    if vma.uffd_sigbus:
+        m.say(reasons.UFFD_SIGBUS, mm, vpn)
+        raise Failed("SIGBUS", "write-protected by userfaultfd, with UFFD_FEATURE_SIGBUS")
+    assert type(pte) is Present or type(pte) is Zero
+    lifted = replace(pte, uffd_wp=False)
+    m.set_pte(mm, vpn, lifted)
+    m.say(reasons.UFFD_LIFTED, mm, vpn)
+    return lifted
 
 
 def wp_page_reuse(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool) -> Present:
@@ -133,11 +178,13 @@ def wp_page_copy_zero(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
 def wp_page_copy(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool) -> Present:
     """Linux wp_page_copy(): whoever else holds the old page keeps it, bytes and all."""
     old = m.folios[pte.pfn]
+    folio = folio_of(m, pte.pfn)
     if not vma.anon_vma:
         m.give_anon_vma(mm, vpn, vma)
     pfn = m.alloc_anon(mm, vpn, vma, old.data)
     m.copies += 1
-    m.say(reasons.UNSHARED if unshare else reasons.COPIED, mm, vpn, pte.pfn, to=pfn)
+    what = reasons.UNSHARED if unshare else reasons.COPIED
+    m.say(what, mm, vpn, pte.pfn, old.data.value, to=pfn)
     new = Present(
         pfn,
         vma.writable and not unshare,
@@ -149,20 +196,23 @@ def wp_page_copy(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare
     m.set_pte(mm, vpn, new)
     m.unmap_page(pte.pfn, mm, vpn, vma)
     if old.anon and not old.ksm:
-        note_spurious(m, mm, vpn, pte.pfn, old)
+        note_spurious(m, mm, vpn, pte.pfn, folio)
     return new
 
 
-def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio) -> None:
-    """S1: a copy although nobody else could have seen the page."""
-    left = m.folios.get(pfn)
-    if left is not None and observed(m, left):
+def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio | Compound) -> None:
+    """S1: a copy although nobody else could have seen the page.
+
+    The last mapped page of a large folio is copied by design, to free the folio.
+    """
+    if observed(m, pfn) or (type(old) is Compound and old.mapcount == 1):
         return
+    what = "large folio granularity: " if type(old) is Compound else ""
     m.violations.append(
         Violation(
             "spurious-copy",
             "S1",
-            f"copied at refcount {old.refcount} although no mapping, swap entry or handle "
+            f"{what}copied at refcount {old.refcount} although no mapping, swap entry or handle "
             "could see the page",
             mm,
             vpn,

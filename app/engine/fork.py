@@ -5,12 +5,29 @@ from __future__ import annotations
 from immutables import Map, MapMutation
 from msgspec.structs import replace
 
-from . import reasons
+from . import huge, large, reasons
 from .draft import Draft, Violation
-from .reuse import is_exclusive, maybe_pinned, observed
-from .state import Area, Folio, Mm, Present, Process, Pte, Swapped, Version, Vma, Zero
+from .reuse import is_exclusive, observed
+from .state import (
+    GUP_PIN_COUNTING_BIAS,
+    TABLE,
+    Area,
+    Compound,
+    Entry,
+    Folio,
+    HugeZero,
+    Mm,
+    Pmd,
+    Present,
+    Process,
+    Swapped,
+    Version,
+    Vma,
+    Zero,
+    folio_of,
+)
 
-MutableTable = MapMutation[int, Pte]
+MutableTable = MapMutation[int, Entry]
 
 
 def fork(m: Draft, parent: str, child: str) -> None:
@@ -20,18 +37,17 @@ def fork(m: Draft, parent: str, child: str) -> None:
     new = m.next_mm
     m.next_mm = new + 1
     mm = m.mms[old]
-    ours = m.tables[old].mutate()
-    theirs: dict[int, Pte] = {}
+    theirs: dict[int, Entry] = {}
     ghosts = m.ghosts[old]
     areas = mm.areas
     for name in mm.order:
         area = mm.areas[name]
-        kept, plain = dup_area(m, new, name, area, ours, theirs, old)
+        kept, plain = dup_area(m, new, name, area, theirs, old)
         if kept is not area:
             areas = areas.set(name, kept)
         if not plain:
             ghosts = drop_ghosts(ghosts, area)
-    m.tables = m.tables.set(old, ours.finish()).set(new, Map(theirs))
+    m.tables = m.tables.set(new, Map(theirs))
     m.mms = m.mms.set(new, Mm(areas, mm.order, next_vpn=mm.next_vpn))
     m.ghosts = m.ghosts.set(new, ghosts)
     m.processes = m.processes.set(child, Process(new, len(m.processes), task.cpu, parent))
@@ -43,8 +59,7 @@ def dup_area(
     new: int,
     name: str,
     area: Area,
-    ours: MutableTable,
-    theirs: dict[int, Pte],
+    theirs: dict[int, Entry],
     old: int,
 ) -> tuple[Area, bool]:
     """The child's copy of one range, and whether every page's content is inherited."""
@@ -60,12 +75,16 @@ def dup_area(
             vmas.append(replace(vma, locked=False, anon_vma=False))
             plain = False
             continue
-        vmas.append(replace(vma, locked=False, uffd_wp=False) if vma.locked or vma.uffd_wp else vma)
+        plainer = vma.locked or vma.uffd_wp
+        vmas.append(
+            replace(vma, locked=False, uffd_wp=False, uffd_sigbus=False) if plainer else vma
+        )
         if not vma.anon_vma:
             why = "shared mappings refault" if vma.shared else "it never held an anonymous page"
             m.say(reasons.FORK_SKIPS, old, vma.lo, -1, name, why)
             continue
-        copy_page_range(m, old, new, vma, ours, theirs)
+        copy_huge_pmds(m, old, new, vma, theirs)
+        copy_page_range(m, old, new, vma, theirs)
     result = tuple(vmas)
     return (area if result == area.vmas else replace(area, vmas=result)), plain
 
@@ -84,11 +103,10 @@ def drop_ghosts(ghosts: Map[int, Version], area: Area) -> Map[int, Version]:
     return ghosts
 
 
-def copy_page_range(
-    m: Draft, old: int, new: int, vma: Vma, ours: MutableTable, theirs: dict[int, Pte]
-) -> None:
+def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
     """Linux copy_pte_range(): every entry of one VMA, in order of address."""
     table = m.tables[old]
+    ours = table.mutate()
     if vma.hi - vma.lo <= 2 * len(table):
         entries = [(vpn, table[vpn]) for vpn in range(vma.lo, vma.hi) if vpn in table]
     else:
@@ -98,9 +116,58 @@ def copy_page_range(
             copy_present_pte(m, old, new, vma, vpn, pte, ours, theirs)
         elif type(pte) is Swapped:
             copy_swap_pte(m, old, vpn, pte, ours, theirs)
-        else:
+        elif type(pte) is Zero:
             m.say(reasons.FORK_ZERO, old, vpn)
             theirs[vpn] = Zero()
+    m.tables = m.tables.set(old, ours.finish())
+
+
+def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
+    """Linux copy_huge_pmd() and copy_hugetlb_page_range() of every huge PMD of one VMA."""
+    for first in m.pmds(old, range(vma.lo, vma.hi)):
+        pmd = m.tables[old][~first]
+        if type(pmd) is HugeZero:
+            m.say(reasons.FORK_HUGE_ZERO, old, first)
+            theirs[~first] = HugeZero()
+            continue
+        assert type(pmd) is Pmd
+        if copies_pinned_pmd(m, old, pmd):
+            if not vma.hugetlb:
+                m.say(reasons.FORK_SPLITS, old, first, pmd.pfn)
+                large.split_pmd(m, old, first)
+                theirs[~first] = TABLE
+                continue
+            head = huge.hugetlb_alloc(m, new, first, huge.contents(m, pmd.pfn))
+            m.copies += m.config.huge
+            m.say(reasons.HUGETLB_FORK_COPIES, old, first, pmd.pfn, to=head)
+            theirs[~first] = huge.fresh_pmd(m, head, vma)
+            continue
+        share_pmd(m, old, new, first, pmd, theirs)
+
+
+def copies_pinned_pmd(m: Draft, old: int, pmd: Pmd) -> bool:
+    policy = m.policy
+    exclusive = pmd.exclusive or m.folios[pmd.pfn].exclusive
+    return (
+        policy.fork_copies_pinned
+        and m.mms[old].has_pinned
+        and m.compounds[pmd.pfn].maybe_pinned
+        and (not policy.fork_asks_exclusive or exclusive)
+    )
+
+
+def share_pmd(m: Draft, old: int, new: int, first: int, pmd: Pmd, theirs: dict[int, Entry]) -> None:
+    """One reference and one mapcount more; both PMDs are read-only."""
+    policy = m.policy
+    m.say(reasons.FORK_SHARES_PMD, old, first, pmd.pfn)
+    head = m.folios[pmd.pfn]
+    if head.exclusive and policy.fork_clears:
+        m.set_folio(pmd.pfn, replace(head, exclusive=False))
+    write = pmd.write and not policy.fork_protects
+    exclusive = pmd.exclusive and not policy.fork_clears
+    m.set_entry(old, ~first, replace(pmd, write=write, exclusive=exclusive))
+    large.add_pmd(m, pmd.pfn, new, first)
+    theirs[~first] = replace(pmd, write=write, exclusive=exclusive, young=False, uffd_wp=False)
 
 
 def copy_present_pte(
@@ -111,7 +178,7 @@ def copy_present_pte(
     vpn: int,
     pte: Present,
     ours: MutableTable,
-    theirs: dict[int, Pte],
+    theirs: dict[int, Entry],
 ) -> None:
     """Linux copy_present_ptes(): share the page, or copy it now because it may be pinned."""
     policy = m.policy
@@ -120,10 +187,10 @@ def copy_present_pte(
         policy.fork_copies_pinned
         and folio.anon
         and m.mms[old].has_pinned
-        and maybe_pinned_at_fork(folio)
+        and maybe_pinned_at_fork(folio_of(m, pte.pfn))
         and (not policy.fork_asks_exclusive or is_exclusive(m, pte))
     ):
-        theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte, folio)
+        theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte)
         return
     if folio.anon and policy.bit != "none" and is_exclusive(m, pte):
         m.say(reasons.FORK_SHARES, old, vpn, pte.pfn)
@@ -134,6 +201,8 @@ def copy_present_pte(
         pte.pfn,
         replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=folio.exclusive and not clear),
     )
+    if folio.head >= 0:
+        large.add_mapping(m, folio.head, new)
     write = pte.write and not policy.fork_protects
     exclusive = pte.exclusive and not clear
     if pte.write != write or pte.exclusive != exclusive:
@@ -141,21 +210,24 @@ def copy_present_pte(
     theirs[vpn] = replace(pte, write=write, exclusive=exclusive, young=False, uffd_wp=False)
 
 
-def maybe_pinned_at_fork(folio: Folio) -> bool:
+def maybe_pinned_at_fork(folio: Folio | Compound) -> bool:
     """folio_needs_cow_for_dma() asks after fork took a reference of its own."""
-    return maybe_pinned(replace(folio, holds=folio.holds + 1))
+    return replace(folio, holds=folio.holds + 1).maybe_pinned
 
 
-def copy_present_page(
-    m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present, folio: Folio
-) -> Present:
+def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present) -> Present:
     """Linux copy_present_page(): the child gets its own page at once, the parent keeps its own."""
     child_vma = replace(vma, locked=False) if vma.locked else vma
-    pfn = m.alloc_anon(new, vpn, child_vma, folio.data)
+    folio = folio_of(m, pte.pfn)
+    pfn = m.alloc_anon(new, vpn, child_vma, m.folios[pte.pfn].data)
     m.copies += 1
-    m.say(reasons.FORK_COPIES, old, vpn, pte.pfn, to=pfn)
-    others = replace(folio, maps=tuple(at for at in folio.maps if at != (old, vpn)))
-    if not observed(m, others):
+    if type(folio) is Compound:
+        why = f"pincount {folio.pincount}"
+    else:
+        why = f"refcount {folio.refcount} >= {GUP_PIN_COUNTING_BIAS}"
+    m.say(reasons.FORK_COPIES, old, vpn, pte.pfn, why, to=pfn)
+    # A pin of any page makes fork copy all pages of a large folio, by design.
+    if type(folio) is Folio and not observed(m, pte.pfn, (old, vpn)):
         m.violations.append(
             Violation(
                 "spurious-copy",
@@ -176,7 +248,7 @@ def copy_present_page(
 
 
 def copy_swap_pte(
-    m: Draft, old: int, vpn: int, pte: Swapped, ours: MutableTable, theirs: dict[int, Pte]
+    m: Draft, old: int, vpn: int, pte: Swapped, ours: MutableTable, theirs: dict[int, Entry]
 ) -> None:
     """Linux copy_nonpresent_pte() of a swap entry: one more entry names the slot."""
     slot = m.slots[pte.slot]

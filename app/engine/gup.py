@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from msgspec.structs import replace
 
-from . import reasons
+from . import large, reasons
 from .draft import Draft, vma_of, without
 from .faults import do_wp_page, read_fault, write_fault
 from .outcome import Failed
 from .reuse import is_exclusive
-from .state import ZERO_PFN, Area, Handle, Present, Pte, Vma, Zero
+from .state import ZERO_PFN, Area, Compound, Folio, Handle, Present, Pte, Vma, Zero, mapcount
+
+Shares = TypeVar("Shares", Folio, Compound)
 
 
 def get_user_page(
@@ -32,7 +36,7 @@ def get_user_page(
         if not write:
             m.say(reasons.GUP_BREAKS, mm, vpn)
         return follow_write(m, mm, vpn, vma)
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if type(pte) is not Present and type(pte) is not Zero:
         pte = read_fault(m, mm, vpn, vma)
     if must_unshare(m, mm, vpn, vma, pte, pin=pin, longterm=longterm):
@@ -58,7 +62,7 @@ def check_vma(m: Draft, mm: int, area: Area | None, vpn: int, *, write: bool, fo
 
 def follow_write(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
     """FOLL_WRITE: a writable PTE, or an exclusive page under FOLL_FORCE, or a write fault."""
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if type(pte) is Present:
         if pte.write:
             m.say(reasons.GUP_AS_IS, mm, vpn, pte.pfn, "write access, PTE writable")
@@ -67,7 +71,9 @@ def follow_write(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
         if forced and m.folios[pte.pfn].anon and is_exclusive(m, pte):
             m.say(reasons.GUP_FORCES, mm, vpn, pte.pfn)
             return pte
-    return write_fault(m, mm, vpn, vma)
+    present = write_fault(m, mm, vpn, vma)
+    # A page that was installed for a uffd-wp marker is write-protected at first.
+    return write_fault(m, mm, vpn, vma) if present.uffd_wp else present
 
 
 def must_unshare(
@@ -85,7 +91,7 @@ def must_unshare(
     assert type(pte) is Present
     folio = m.folios[pte.pfn]
     if rule == "mapcount":
-        if folio.ksm or folio.mapcount <= 1:
+        if folio.ksm or mapcount(m, pte.pfn) <= 1:
             return False
         m.say(reasons.GUP_UNSHARES_MAPPED, mm, vpn, pte.pfn)
         return True
@@ -139,26 +145,41 @@ def grab(
     if not isinstance(pte, Present):
         m.say(reasons.PINNED_ZERO, mm, vpn, -1, name)
         return ZERO_PFN
-    folio = m.folios[pte.pfn]
-    dirty = folio.dirty or write
-    if pin:
-        folio = replace(folio, pins=(*folio.pins, name), dirty=dirty, referenced=True)
+    page = m.folios[pte.pfn]
+    if page.head < 0:
+        m.set_folio(pte.pfn, taken_by(page, name, pin=pin, write=write))
     else:
-        folio = replace(folio, gets=(*folio.gets, name), dirty=dirty, referenced=True)
-    m.set_folio(pte.pfn, folio)
+        value = taken_by(m.compounds[page.head], name, pin=pin, write=write)
+        m.compounds = m.compounds.set(page.head, value)
+        m.touched.add(pte.pfn)
     m.say(reasons.PINNED if pin else reasons.GOT, mm, vpn, pte.pfn, name)
     return pte.pfn
+
+
+def taken_by(folio: Shares, name: str, *, pin: bool, write: bool) -> Shares:
+    dirty = folio.dirty or write
+    if pin:
+        return replace(folio, pins=(*folio.pins, name), dirty=dirty, referenced=True)
+    return replace(folio, gets=(*folio.gets, name), dirty=dirty, referenced=True)
+
+
+def given_back(folio: Shares, name: str, *, pin: bool) -> Shares:
+    if pin:
+        return replace(folio, pins=without(folio.pins, name))
+    return replace(folio, gets=without(folio.gets, name))
 
 
 def drop(m: Draft, name: str, pfn: int, *, pin: bool) -> None:
     """Linux unpin_user_page() or put_page()."""
     if pfn == ZERO_PFN:
         return
-    folio = m.folios[pfn]
-    if pin:
-        folio = replace(folio, pins=without(folio.pins, name))
-    else:
-        folio = replace(folio, gets=without(folio.gets, name))
-    if m.events is not None:
+    page = m.folios[pfn]
+    if page.head < 0:
+        folio = given_back(page, name, pin=pin)
         m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
-    m.put(pfn, folio)
+        m.put(pfn, folio)
+    else:
+        value = given_back(m.compounds[page.head], name, pin=pin)
+        m.say(reasons.PUT, -1, -1, pfn, name, value.refcount)
+        large.leave(m, page.head, value)
+        m.touched.add(pfn)

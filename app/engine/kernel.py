@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from . import access, reasons, swapout
+from . import access, collapse, ksm, large, migrate, reasons, swaplarge, swapout
 from . import operations as ops
 from .draft import Draft
 from .outcome import Failed, Outcome
-from .state import Present
+from .state import Present, folio_of
 
 
 def do_swapout(m: Draft, op: ops.Swapout) -> Outcome:
@@ -38,14 +38,77 @@ def do_swapcache(m: Draft, op: ops.Swapcache) -> Outcome:
         m.lru_add_drain(cpu)
     skipped = []
     for vpn in access.pages_of(area, op.place):
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if type(pte) is not Present or not m.folios[pte.pfn].anon:
             skipped.append("no anonymous page")
-        elif m.folios[pte.pfn].slot >= 0:
+            continue
+        head = m.folios[pte.pfn].head
+        if folio_of(m, pte.pfn).slot >= 0:
             skipped.append("in the swap cache already")
-        elif not swapout.add_to_swap(m, pte.pfn):
+        elif not (swaplarge.add_to_swap(m, head) if head >= 0 else swapout.add_to_swap(m, pte.pfn)):
             skipped.append("no free swap slot")
     return reported(skipped)
+
+
+def do_migrate(m: Draft, op: ops.Migrate) -> Outcome:
+    """NOTMOVED or PARTIAL, as the recorder of the golden traces says it."""
+    mm = access.enter(m, op.process)
+    area = access.area_of(m, mm, op.place)
+    moved, refused = migrate.migrate(m, mm, access.pages_of(area, op.place))
+    error = None if moved and not refused else "PARTIAL" if moved else "NOTMOVED"
+    reason = "; ".join(dict.fromkeys(refused)) or ("" if moved else "no page is mapped there")
+    return Outcome(error=error, reason=reason)
+
+
+def do_ksm(m: Draft, op: ops.Ksm) -> Outcome:
+    merged = ksm.merge_pass(m)
+    return Outcome(reason="" if merged else "nothing was merged")
+
+
+def do_split(m: Draft, op: ops.Split) -> Outcome:
+    """split_folio() of every large folio mapped there; EAGAIN where a reference forbids it."""
+    mm = access.enter(m, op.process)
+    area = access.area_of(m, mm, op.place)
+    for cpu in range(m.config.cpus):
+        m.lru_add_drain(cpu)
+    large_pages = refused = 0
+    why = ""
+    for vpn in access.pages_of(area, op.place):
+        pte = m.pte(mm, vpn)
+        if type(pte) is not Present or m.folios[pte.pfn].head < 0:
+            continue
+        large_pages += 1
+        head = m.folios[pte.pfn].head
+        why = large.split_folio(m, head)
+        if why:
+            refused += 1
+            if m.compounds[head].hugetlb:
+                continue
+            for owner, first in m.compounds[head].maps:
+                large.split_pmd(m, owner, first)
+    if not large_pages:
+        return Outcome(reason="no large folio is mapped there")
+    return Outcome(error="EAGAIN" if refused else None, reason=why)
+
+
+def do_split_pmd(m: Draft, op: ops.SplitPmd) -> Outcome:
+    mm = access.enter(m, op.process)
+    area = access.area_of(m, mm, op.place)
+    if any(vma.hugetlb for vma in area.vmas):
+        return Outcome(error="EINVAL", reason="hugetlb mappings have no PTEs")
+    firsts = m.pmds(mm, access.pages_of(area, op.place))
+    for first in firsts:
+        large.split_pmd(m, mm, first)
+    return Outcome(reason="" if firsts else "no huge PMD maps it")
+
+
+def do_collapse(m: Draft, op: ops.Collapse) -> Outcome:
+    mm = access.enter(m, op.process)
+    area = access.area_of(m, mm, op.place)
+    pages = access.pages_of(area, op.place)
+    size = m.config.huge
+    whole = range(pages.start - pages.start % size, -(-pages.stop // size) * size)
+    return Outcome(reason=collapse.madvise_collapse(m, mm, op.place.area, whole))
 
 
 def drain(m: Draft, op: ops.Drain) -> Outcome:
@@ -67,13 +130,17 @@ def change_holds(m: Draft, op: ops.Hold | ops.Unhold, count: int) -> Outcome:
     mm = access.enter(m, op.process)
     area = access.area_of(m, mm, op.place)
     for vpn in access.pages_of(area, op.place):
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if type(pte) is not Present:
             raise Failed("EFAULT", "no page is mapped there")
-        folio = m.folios[pte.pfn]
-        folio = replace(folio, holds=folio.holds + count if count else 0)
-        m.set_folio(pte.pfn, folio)
-        m.say(reasons.HOLD, mm, vpn, pte.pfn, count, folio.refcount)
+        page = m.folios[pte.pfn]
+        if page.head < 0:
+            m.set_folio(pte.pfn, replace(page, holds=page.holds + count if count else 0))
+        else:
+            value = m.compounds[page.head]
+            held = replace(value, holds=value.holds + count if count else 0)
+            large.set_compound(m, page.head, held)
+        m.say(reasons.HOLD, mm, vpn, pte.pfn, count, folio_of(m, pte.pfn).refcount)
     return Outcome()
 
 
@@ -81,6 +148,11 @@ HANDLERS: dict[type[ops.Operation], Callable[[Draft, Any], Outcome]] = {
     ops.Swapout: do_swapout,
     ops.Reclaim: do_reclaim,
     ops.Swapcache: do_swapcache,
+    ops.Migrate: do_migrate,
+    ops.Ksm: do_ksm,
+    ops.Split: do_split,
+    ops.SplitPmd: do_split_pmd,
+    ops.Collapse: do_collapse,
     ops.Drain: drain,
     ops.Hold: hold,
     ops.Unhold: unhold,

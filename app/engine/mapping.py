@@ -8,12 +8,23 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from . import reasons
+from . import large, reasons
 from .draft import Draft, vma_of
 from .faults import do_pte_missing, read_fault, write_fault
 from .outcome import Failed
 from .reuse import is_exclusive
-from .state import Area, Present, Pte, Swapped, Vma
+from .state import (
+    Area,
+    Entry,
+    HugeZero,
+    Marker,
+    Pmd,
+    Present,
+    Swapped,
+    Vma,
+    Zero,
+    folio_of,
+)
 
 ALIGN = 512
 """Ranges start on a multiple of this many pages, so that no two ever share a page table."""
@@ -29,14 +40,18 @@ def mmap(
     shared: bool,
     file: bool,
     populate: bool,
+    thp: bool = False,
+    hugetlb: bool = False,
 ) -> None:
-    """A new range of `pages` base pages."""
+    """A new range of `pages` base pages. Raises Failed("EINVAL") for part of a hugetlb page."""
+    if hugetlb and pages % m.config.huge:
+        raise Failed("EINVAL", f"hugetlb mappings are made of whole pages of {m.config.huge}")
     start = new_range(m, mm, pages)
     inode = -1
     if shared or file:
         inode = m.next_inode
         m.next_inode = inode + 1
-    vma = Vma(start, start + pages, prot, shared, file)
+    vma = Vma(start, start + pages, prot, shared, file, hugetlb, thp=thp)
     add_area(m, mm, name, Area(start, pages, (vma,), inode))
     m.say(reasons.MAPPED, mm, start, -1, name, pages, prot)
     if populate and vma.readable:
@@ -71,11 +86,11 @@ def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -
             raise Failed("ENOMEM", "no VMA")
         if not (vma.writable if write else vma.readable):
             raise Failed("EINVAL" if write else "EFAULT", f"protection {vma.prot}")
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if write:
             if type(pte) is not Present or not pte.write:
                 write_fault(m, mm, vpn, vma)
-        elif pte is None or type(pte) is Swapped:
+        elif pte is None or type(pte) is Swapped or type(pte) is Marker:
             read_fault(m, mm, vpn, vma)
 
 
@@ -84,23 +99,46 @@ def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -
 
 def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     """Linux zap_pte_range(): the entries go, with their references."""
+    large.split_partial(m, mm, pages)
+    for key in pmd_keys(m, mm, pages):
+        zap_key(m, mm, key, None)
     table = m.tables[mm]
     present = [vpn for vpn in pages if vpn in table]
     for vpn in present:
-        m.clear_pte(mm, vpn)
-        zap_entry(m, mm, vpn, table[vpn], vma_of(area, vpn))
+        zap_key(m, mm, vpn, vma_of(area, vpn))
     if present and m.policy.zap_drains:
         m.lru_add_drain(m.cpu)
     for vpn in pages:
         m.forget(mm, vpn)
 
 
-def zap_entry(m: Draft, mm: int, vpn: int, pte: Pte, vma: Vma | None) -> None:
+def pmd_keys(m: Draft, mm: int, pages: range) -> list[int]:
+    """Keys of the PMDs, huge or with a page table, that lie wholly in `pages`.
+
+    Emptying all of it frees the page table, too (CONFIG_PT_RECLAIM): the PMD is none again.
+    """
+    huge, table = m.config.huge, m.tables[mm]
+    start = -(-pages.start // huge) * huge
+    firsts = range(start, pages.stop - huge + 1, huge)
+    return [~first for first in firsts if ~first in table]
+
+
+def zap_key(m: Draft, mm: int, key: int, vma: Vma | None) -> None:
+    entry = m.tables[mm][key]
+    m.clear_pte(mm, key)
+    zap_entry(m, mm, key, entry, vma)
+
+
+def zap_entry(m: Draft, mm: int, vpn: int, pte: Entry, vma: Vma | None) -> None:
     """What an entry held is let go; the entry itself is the caller's to clear."""
-    if type(pte) is Present:
+    if type(pte) is Pmd:
+        m.say(reasons.ZAPPED_PMD, mm, ~vpn, pte.pfn)
+        large.unmap_pmd(m, pte.pfn, mm, ~vpn)
+    elif type(pte) is Present:
         folio = m.folios[pte.pfn]
         if m.events is not None:
-            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, folio.refcount - 1)
+            left = folio_of(m, pte.pfn).refcount - 1
+            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, left)
         if pte.dirty and not folio.anon:
             m.set_folio(pte.pfn, replace(folio, dirty=True))
         m.unmap_page(pte.pfn, mm, vpn, vma)
@@ -111,8 +149,9 @@ def zap_entry(m: Draft, mm: int, vpn: int, pte: Pte, vma: Vma | None) -> None:
 
 def munmap(m: Draft, mm: int, name: str, pages: range) -> None:
     area = m.mms[mm].areas[name]
+    refuse_part_of_hugetlb(m, area, pages)
     zap_pages(m, mm, area, pages)
-    area = split_vmas(area, pages)
+    area = split_vmas(m, mm, area, pages)
     vmas = tuple(v for v in area.vmas if not (pages.start <= v.lo and v.hi <= pages.stop))
     m.set_area(mm, name, replace(area, vmas=vmas))
 
@@ -124,7 +163,7 @@ def exit_mm(m: Draft, mm: int) -> None:
     m.tables = m.tables.delete(mm)
     for vpn, pte in sorted(table.items(), key=itemgetter(0)):
         vma = None
-        if type(pte) is Present and m.folios[pte.pfn].mlocked:
+        if type(pte) is Present and pte.pfn in m.folios and m.folios[pte.pfn].mlocked:
             area = next(a for a in areas if a.start <= vpn < a.start + a.pages)
             vma = vma_of(area, vpn)
         zap_entry(m, mm, vpn, pte, vma)
@@ -141,12 +180,21 @@ def exit_mm(m: Draft, mm: int) -> None:
 # -- changing -----------------------------------------------------------------------------------
 
 
-def split_vmas(area: Area, pages: range) -> Area:
-    """Linux split_vma() at both ends of `pages`."""
+def refuse_part_of_hugetlb(m: Draft, area: Area, pages: range) -> None:
+    """Raises Failed("EINVAL") for pages that are no whole hugetlb pages."""
+    huge = m.config.huge
+    if any(v.hugetlb for v in area.vmas) and (pages.start % huge or pages.stop % huge):
+        raise Failed("EINVAL", f"hugetlb mappings change by whole pages of {huge}")
+
+
+def split_vmas(m: Draft, mm: int, area: Area, pages: range) -> Area:
+    """Linux split_vma() at both ends of `pages`; a huge PMD across a new edge is split, too."""
     lo, hi = pages.start, pages.stop
     vmas: list[Vma] = []
     for vma in area.vmas:
         cuts = sorted({vma.lo, vma.hi, *(c for c in (lo, hi) if vma.lo < c < vma.hi)})
+        for cut in cuts[1:-1]:
+            large.split_partial(m, mm, range(cut, cut + 1) if cut % m.config.huge else range(0))
         if len(cuts) == 2:
             vmas.append(vma)
         else:
@@ -159,7 +207,9 @@ def change_vmas(m: Draft, mm: int, name: str, pages: range, **flags: Any) -> Non
 
     Raises Failed("ENOMEM") where a page of it has no VMA.
     """
-    area = split_vmas(m.mms[mm].areas[name], pages)
+    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
+    before = m.mms[mm].areas[name]
+    area = change_wanted(m, mm, before, pages, flags)
     covered = sum(
         min(v.hi, pages.stop) - max(v.lo, pages.start)
         for v in area.vmas
@@ -171,6 +221,14 @@ def change_vmas(m: Draft, mm: int, name: str, pages: range, **flags: Any) -> Non
     m.set_area(mm, name, replace(area, vmas=merge_vmas(vmas)))
     if covered != len(pages):
         raise Failed("ENOMEM", "part of the range is not mapped")
+
+
+def change_wanted(m: Draft, mm: int, area: Area, pages: range, flags: dict[str, Any]) -> Area:
+    """VMAs that have the flags already are not split."""
+    touched = [v for v in area.vmas if v.lo < pages.stop and pages.start < v.hi]
+    if all(replace(v, **flags) == v for v in touched):
+        return area
+    return split_vmas(m, mm, area, pages)
 
 
 def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
@@ -190,6 +248,11 @@ def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
 def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
     """Linux mprotect_fixup() and change_pte_range(): W goes, or comes back to an exclusive page."""
     change_vmas(m, mm, name, pages, prot=prot)
+    large.split_partial(m, mm, pages)
+    for first in m.pmds(mm, pages):
+        view = m.pte(mm, first)
+        if type(view) is Present:
+            change_present_pte(m, mm, first, view, vma_of(m.mms[mm].areas[name], first), prot)
     table = m.tables[mm]
     for vpn in pages:
         pte = table.get(vpn)
@@ -211,6 +274,9 @@ def change_present_pte(
     if vma.shared:
         m.set_pte(mm, vpn, replace(pte, write=True))
         return
+    if vma.hugetlb:
+        m.say(reasons.NOT_UPGRADED, mm, vpn, pte.pfn, "hugetlb never upgrades")
+        return
     upgrade_pte(m, mm, vpn, pte)
 
 
@@ -227,7 +293,8 @@ def upgrade_pte(m: Draft, mm: int, vpn: int, pte: Present) -> None:
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     """Linux move_page_tables(): entries move as they are; handles follow their page."""
-    area = split_vmas(m.mms[mm].areas[name], pages)
+    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
+    area = split_vmas(m, mm, m.mms[mm].areas[name], pages)
     inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
     if len(inside) != 1 or inside[0].hi - inside[0].lo != len(pages):
         raise Failed("EFAULT", "the pages are not one mapping")
@@ -239,15 +306,37 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     offset = area.offset + pages.start - area.start
     add_area(m, mm, target, Area(start, len(pages), (moved,), area.inode, offset))
     m.say(reasons.MOVED, mm, pages.start, -1, name, target)
+    for first in m.pmds(mm, pages):
+        # The target starts on a PMD; a range that does not cannot keep its huge PMDs.
+        if (first + by) % m.config.huge or pages.stop < first + m.config.huge:
+            large.split_pmd(m, mm, first)
+        else:
+            move_pmd(m, mm, first, first + by)
     for vpn in pages:
         move_page(m, mm, vpn, vpn + by)
+
+
+def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
+    table = m.tables[mm]
+    pmd = table[~first]
+    assert type(pmd) is Pmd or type(pmd) is HugeZero
+    if pmd.uffd_wp:
+        pmd = replace(pmd, uffd_wp=False)
+    m.tables = m.tables.set(mm, table.delete(~first).set(~to, pmd))
+    if type(pmd) is Pmd:
+        value = m.compounds[pmd.pfn]
+        maps = tuple((mm, to) if at == (mm, first) else at for at in value.maps)
+        large.set_compound(m, pmd.pfn, replace(value, maps=maps))
+        m.say(reasons.MOVED_PMD, mm, to, pmd.pfn)
 
 
 def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
     table = m.tables[mm]
     pte = table.get(vpn)
     if pte is not None:
-        m.tables = m.tables.set(mm, table.delete(vpn).set(to, moved_pte(pte)))
+        moved = moved_pte(pte)
+        table = table.delete(vpn)
+        m.tables = m.tables.set(mm, table if moved is None else table.set(to, moved))
         if type(pte) is Present:
             folio = m.folios[pte.pfn]
             maps = tuple((mm, to) if at == (mm, vpn) else at for at in folio.maps)
@@ -258,8 +347,13 @@ def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
     m.let_go(mm, vpn, to)
 
 
-def moved_pte(pte: Pte) -> Pte:
-    return replace(pte, uffd_wp=False) if pte.uffd_wp else pte
+def moved_pte(pte: Entry) -> Entry | None:
+    """Without a feature that tells userfaultfd, its protection stays behind."""
+    if type(pte) is Marker:
+        return None
+    if isinstance(pte, Present | Swapped | Zero) and pte.uffd_wp:
+        return replace(pte, uffd_wp=False)
+    return pte
 
 
 def mlock(m: Draft, mm: int, name: str, pages: range) -> None:
@@ -270,24 +364,34 @@ def mlock(m: Draft, mm: int, name: str, pages: range) -> None:
         assert vma is not None
         if not vma.readable:
             continue
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if vma.writable and vma.cow:
             if type(pte) is not Present or not pte.write:
                 pte = write_fault(m, mm, vpn, vma)
-        elif pte is None:
+        elif pte is None or type(pte) is Marker:
             pte = do_pte_missing(m, mm, vpn, vma, write=False)
         elif type(pte) is Swapped:
             pte = read_fault(m, mm, vpn, vma)
         if type(pte) is Present:
-            m.set_folio(pte.pfn, replace(m.folios[pte.pfn], mlocked=True))
+            set_mlocked(m, pte, True)
     m.say(reasons.LOCKED, mm, pages.start, -1, name, "locked", "every page was faulted in")
+
+
+def set_mlocked(m: Draft, pte: Present, locked: bool) -> None:
+    """Linux mlock_folio(): a large folio is mlocked through its PMD, not by single pages."""
+    page = m.folios[pte.pfn]
+    if page.head < 0:
+        m.set_folio(pte.pfn, replace(page, mlocked=locked))
+    elif pte.huge or not locked:
+        value = m.compounds[page.head]
+        if value.mlocked != locked:
+            large.set_compound(m, page.head, replace(value, mlocked=locked))
 
 
 def munlock(m: Draft, mm: int, name: str, pages: range) -> None:
     change_vmas(m, mm, name, pages, locked=False)
-    table = m.tables[mm]
     for vpn in pages:
-        pte = table.get(vpn)
+        pte = m.pte(mm, vpn)
         if type(pte) is Present:
-            m.set_folio(pte.pfn, replace(m.folios[pte.pfn], mlocked=False))
+            set_mlocked(m, pte, False)
     m.say(reasons.LOCKED, mm, pages.start, -1, name, "unlocked", "VM_LOCKED is clear")

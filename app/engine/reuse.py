@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from . import reasons
+from . import huge, large, reasons
 from .draft import Draft
-from .state import GUP_PIN_COUNTING_BIAS, Folio, Present
+from .state import Present, exclusive_bit
 
 
 def is_exclusive(m: Draft, pte: Present) -> bool:
     """The policy's "exclusive" bit of the page that `pte` maps (PageAnonExclusive())."""
     if m.policy.bit == "page":
-        return m.folios[pte.pfn].exclusive
+        return exclusive_bit(m, pte) if pte.huge else m.folios[pte.pfn].exclusive
     return m.policy.bit == "pte" and pte.exclusive
-
-
-def maybe_pinned(folio: Folio) -> bool:
-    """Linux folio_maybe_dma_pinned() of a small folio: never a false no, sometimes a false yes."""
-    return folio.refcount >= GUP_PIN_COUNTING_BIAS
 
 
 def may_reuse(m: Draft, mm: int, vpn: int, pte: Present) -> bool:
@@ -43,6 +38,8 @@ def may_reuse(m: Draft, mm: int, vpn: int, pte: Present) -> bool:
 def reuse_swap_page(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
     """Linux reuse_swap_page(), up to 5.8: mappings plus swap entries, blind to references."""
     folio = m.folios[pfn]
+    if folio.head >= 0:
+        return reuse_large_by_mapcount(m, mm, vpn, folio.head)
     if folio.ksm:
         alone = m.policy.ksm_reuse and folio.refcount == 1
         m.say(reasons.ALONE_PLAIN if alone else reasons.KSM_PAGE, mm, vpn, pfn)
@@ -63,6 +60,8 @@ def reuse_plain(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
     if folio.ksm:
         m.say(reasons.KSM_PAGE, mm, vpn, pfn)
         return False
+    if folio.head >= 0:
+        return only_reference(m, mm, vpn, folio.head)
     alone = folio.refcount == 1
     m.say(reasons.ALONE_PLAIN if alone else reasons.HELD_PLAIN, mm, vpn, pfn)
     return alone
@@ -74,6 +73,8 @@ def wp_can_reuse_anon_folio(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
     if folio.ksm:
         m.say(reasons.KSM_PAGE, mm, vpn, pfn)
         return False
+    if folio.head >= 0:
+        return wp_can_reuse_large(m, mm, vpn, folio.head)
     if folio.refcount > 3:
         m.say(reasons.HELD, mm, vpn, pfn)
         return False
@@ -96,11 +97,56 @@ def wp_can_reuse_anon_folio(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
     return True
 
 
-def observed(m: Draft, folio: Folio) -> bool:
-    """Could anybody else still see `folio`? Mappings, swap entries, handles; no mere count."""
-    if folio.maps or folio.gets or folio.pins:
+def reuse_large_by_mapcount(m: Draft, mm: int, vpn: int, head: int) -> bool:
+    """Linux page_trans_huge_map_swapcount() up to 5.8, for a PTE-mapped huge page."""
+    count = huge.max_mapcount(m, head, m.compounds[head])
+    m.say(reasons.MAPPED_ONCE if count == 1 else reasons.MAPPED_OFTEN, mm, vpn, head, count, 0)
+    return count == 1
+
+
+def only_reference(m: Draft, mm: int, vpn: int, head: int) -> bool:
+    """page_count(head) == 1: with a second page mapped by a PTE it never is."""
+    alone = m.compounds[head].refcount == 1
+    m.say(reasons.ALONE_PLAIN if alone else reasons.HELD_PLAIN, mm, vpn, head)
+    return alone
+
+
+def wp_can_reuse_large(m: Draft, mm: int, vpn: int, head: int) -> bool:
+    """Linux __wp_can_reuse_large_anon_folio(), since 6.15; before, only refcount 1 proved it."""
+    if not m.policy.owner_tracking:
+        return only_reference(m, mm, vpn, head)
+    value = m.compounds[head]
+    why = ""
+    if value.mapcount <= 1:
+        why = "its last mapped page is copied, to free the rest soon"
+    elif value.shared:
+        why = "another process maps pages of it, or did when the owner slots were full"
+    else:
+        if value.slot >= 0:
+            large.free_swap(m, head)
+            value = m.compounds[head]
+        if value.mapcount != value.refcount:
+            why = f"mapcount {value.mapcount} != refcount {value.refcount}"
+    m.say(reasons.LARGE_HELD if why else reasons.LARGE_OWNED, mm, vpn, head, why)
+    return not why
+
+
+def observed(m: Draft, pfn: int, besides: tuple[int, int] | None = None) -> bool:
+    """Could anybody else still see this page? Mappings, swap entries, handles; no mere count.
+
+    `besides` is a mapping that does not count: the one that asks.
+    """
+    page = m.folios.get(pfn)
+    if page is None:
+        return False
+    if page.gets or page.pins or any(at != besides for at in page.maps):
         return True
-    return folio.slot >= 0 and m.slots[folio.slot].count > 0
+    if page.head < 0:
+        return page.slot >= 0 and m.slots[page.slot].count > 0
+    value = m.compounds[page.head]
+    if value.maps or (value.slot >= 0 and m.slots[value.slot + pfn - page.head].count > 0):
+        return True
+    return any(at == pfn for handle in m.handles.values() for _, at in handle.pages)
 
 
 def set_exclusive(m: Draft, pte: Present) -> Present:

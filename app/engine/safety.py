@@ -11,7 +11,22 @@ from collections.abc import Iterable, Iterator
 
 from .draft import Violation, vma_of
 from .policy import Policy
-from .state import ZERO_PFN, ZEROES, Folio, Handle, Machine, Present, Pte, Swapped, Version, Zero
+from .state import (
+    ZERO_PFN,
+    ZEROES,
+    Folio,
+    Handle,
+    Machine,
+    Marker,
+    Present,
+    Pte,
+    Swapped,
+    Version,
+    Zero,
+    folio_of,
+    mappings,
+    walk,
+)
 
 Key = tuple[object, ...]
 
@@ -85,8 +100,8 @@ def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]
 
 def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
     """K7: every mapping is an entry of its page table, and every entry is counted once."""
-    for mm, vpn in folio.maps:
-        pte = machine.tables[mm].get(vpn) if mm in machine.tables else None
+    for mm, vpn in mappings(machine, pfn):
+        pte = entry(machine, mm, vpn)
         if type(pte) is not Present or pte.pfn != pfn:
             yield (
                 ("K7", mm, vpn),
@@ -96,11 +111,26 @@ def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Viol
             )
 
 
-def places(machine: Machine, folio: Folio) -> Iterator[tuple[int, int]]:
-    """Every page that shows this folio: mapped, or swapped out with the folio as swap cache."""
-    yield from folio.maps
-    if folio.slot >= 0 and machine.slots[folio.slot].count:
-        yield from entries_of(machine, folio.slot)
+def entry(machine: Machine, mm: int, vpn: int) -> Pte | None:
+    table = machine.tables.get(mm)
+    return None if table is None else walk(table, machine.config.huge, vpn)
+
+
+def slot_of(machine: Machine, pfn: int) -> int:
+    """The swap slot whose cache this page is, or -1."""
+    page = machine.folios[pfn]
+    if page.head < 0:
+        return page.slot
+    first = machine.compounds[page.head].slot
+    return -1 if first < 0 else first + pfn - page.head
+
+
+def places(machine: Machine, pfn: int) -> Iterator[tuple[int, int]]:
+    """Every page that shows this frame: mapped, or swapped out with the frame as swap cache."""
+    yield from mappings(machine, pfn)
+    slot = slot_of(machine, pfn)
+    if slot >= 0 and machine.slots[slot].count:
+        yield from entries_of(machine, slot)
 
 
 def entries_of(machine: Machine, slot: int) -> Iterator[tuple[int, int]]:
@@ -115,7 +145,7 @@ def contents(
 ) -> Iterator[tuple[Key, Violation]]:
     """I1, I3: no mm sees what another mm, or another mm's device, stored."""
     data = folio.data
-    for mm, vpn in places(machine, folio):
+    for mm, vpn in places(machine, pfn):
         owed = machine.ghosts[mm].get(vpn, ZEROES)
         if owed.value != data.value and data.author != mm and private(machine, mm, vpn):
             predicate = "I3" if device else "I1"
@@ -143,11 +173,14 @@ def handle_views(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key
     data = folio.data
     if data.author < 0:
         return
-    for name in (*folio.gets, *folio.pins):
+    holder = folio_of(machine, pfn)
+    for name in (*holder.gets, *holder.pins):
         handle = machine.handles.get(name)
         if handle is None or handle.owner == data.author or data.seq <= handle.birth:
             continue
-        page = next(i for i, (_, at) in enumerate(handle.pages) if at == pfn)
+        page = next((i for i, (_, at) in enumerate(handle.pages) if at == pfn), -1)
+        if page < 0:
+            continue
         yield (
             ("I2", name, page),
             Violation(
@@ -168,7 +201,7 @@ def handle_links(machine: Machine) -> Iterator[tuple[Key, Violation]]:
         for page, (vpn, pfn) in enumerate(handle.pages):
             if vpn < 0 or handle.owner not in machine.tables:
                 continue
-            pte = machine.tables[handle.owner].get(vpn)
+            pte = entry(machine, handle.owner, vpn)
             if linked(machine, pte, pfn) or (pfn == ZERO_PFN and not handle.longterm):
                 continue
             yield (
@@ -190,7 +223,7 @@ def promised(handle: Handle) -> bool:
 
 def linked(machine: Machine, pte: Pte | None, pfn: int) -> bool:
     if pfn == ZERO_PFN:
-        return type(pte) is Zero or pte is None
+        return type(pte) is Zero or type(pte) is Marker or pte is None
     if type(pte) is Present:
         return pte.pfn == pfn
     return type(pte) is Swapped and machine.slots[pte.slot].cache == pfn
@@ -203,9 +236,9 @@ def held(machine: Machine, pfn: int) -> Version:
 def coherent(machine: Machine, name: str) -> bool:
     """Do the handle and its owner see the same page, for every page of it?"""
     handle = machine.handles[name]
-    table = machine.tables.get(handle.owner)
-    return table is not None and all(
-        vpn >= 0 and linked(machine, table.get(vpn), pfn) for vpn, pfn in handle.pages
+    return handle.owner in machine.tables and all(
+        vpn >= 0 and linked(machine, entry(machine, handle.owner, vpn), pfn)
+        for vpn, pfn in handle.pages
     )
 
 
@@ -213,34 +246,48 @@ def exclusivity(
     machine: Machine, policy: Policy, pfn: int, folio: Folio
 ) -> Iterator[tuple[Key, Violation]]:
     """K1, K2, K3, K5, K9: what the bit and a writable PTE promise."""
+    maps = mappings(machine, pfn)
     writable = [
-        (mm, vpn)
-        for mm, vpn in folio.maps
-        if type(pte := machine.tables[mm].get(vpn)) is Present and pte.write
+        (mm, vpn, pte)
+        for mm, vpn in maps
+        if type(pte := entry(machine, mm, vpn)) is Present and pte.write
     ]
-    if writable and folio.mapcount > 1:
-        mm, vpn = writable[0]
-        why = f"one of {folio.mapcount} mappings of the page may write it"
+    if writable and len(maps) > 1:
+        mm, vpn, _ = writable[0]
+        why = f"one of {len(maps)} mappings of the page may write it"
         yield ("K9",), Violation("invariant", "K9", why, mm, vpn, pfn)
     if policy.bit == "none":
         return
-    for mm, vpn in writable:
-        pte = machine.tables[mm][vpn]
-        assert type(pte) is Present
-        if not (pte.exclusive or folio.exclusive):
+    # What a PMD maps has one bit, the head's; the tails' own say nothing until it is split.
+    by_pmd = folio.head >= 0 and bool(machine.compounds[folio.head].maps)
+    bit = machine.folios[folio.head].exclusive if by_pmd else folio.exclusive
+    for mm, vpn, pte in writable:
+        if not (pte.exclusive or bit):
             why = "a writable PTE maps a page that is not exclusive"
             yield ("K1", mm, vpn), Violation("invariant", "K1", why, mm, vpn, pfn)
-    if folio.exclusive and (folio.mapcount > 1 or folio.ksm):
-        why = f"exclusive, and mapped {folio.mapcount} times"
+    if bit and (len(maps) > 1 or folio.ksm):
+        why = f"exclusive, and mapped {len(maps)} times"
         yield ("K2",), Violation("invariant", "K2", why, pfn=pfn)
-    entries = machine.slots[folio.slot].count if folio.slot >= 0 else 0
-    if folio.exclusive and entries:
+    slot = slot_of(machine, pfn)
+    entries = machine.slots[slot].count if slot >= 0 else 0
+    if bit and entries:
         why = f"exclusive, and {entries} swap entries name the page"
-        predicate = "K2" if folio.maps else "K5"
+        predicate = "K2" if maps else "K5"
         yield ("K5",), Violation("invariant", predicate, why, pfn=pfn)
-    if policy.unshare == "exclusive" and folio.pins and not folio.exclusive:
-        why = f"pinned by {folio.pins[0]}, and not exclusive"
-        yield ("K3",), Violation("invariant", "K3", why, pfn=pfn, handle=folio.pins[0])
+    name = pinned_by(machine, pfn)
+    owned = bit or (folio.head >= 0 and machine.folios[folio.head].exclusive)
+    if policy.unshare == "exclusive" and name and not owned:
+        why = f"pinned by {name}, and not exclusive"
+        yield ("K3",), Violation("invariant", "K3", why, pfn=pfn, handle=name)
+
+
+def pinned_by(machine: Machine, pfn: int) -> str:
+    """The first handle that pins this page, or ""."""
+    for name in folio_of(machine, pfn).pins:
+        handle = machine.handles.get(name)
+        if handle is None or any(at == pfn for _, at in handle.pages):
+            return name
+    return ""
 
 
 def slot_marks(machine: Machine, policy: Policy, slot: int) -> Iterator[tuple[Key, Violation]]:

@@ -10,60 +10,33 @@ from __future__ import annotations
 from immutables import Map
 from msgspec import Struct
 
-GUP_PIN_COUNTING_BIAS = 1024
-"""References that one FOLL_PIN takes on a small folio (include/linux/mm.h)."""
+from .entries import HUGE_ZERO as HUGE_ZERO
+from .entries import TABLE as TABLE
+from .entries import ZERO as ZERO
+from .entries import Entry as Entry
+from .entries import HugeZero as HugeZero
+from .entries import Marker as Marker
+from .entries import PageTable as PageTable
+from .entries import Pmd as Pmd
+from .entries import Present as Present
+from .entries import Pte as Pte
+from .entries import PteTable as PteTable
+from .entries import Swapped as Swapped
+from .entries import Zero as Zero
+from .entries import walk as walk
+from .folios import GUP_PIN_COUNTING_BIAS as GUP_PIN_COUNTING_BIAS
+from .folios import ZEROES as ZEROES
+from .folios import Compound as Compound
+from .folios import Folio as Folio
+from .folios import Memory as Memory
+from .folios import Version as Version
+from .folios import exclusive_bit as exclusive_bit
+from .folios import folio_of as folio_of
+from .folios import mapcount as mapcount
+from .folios import mappings as mappings
 
 ZERO_PFN = -1
 """Where a handle names the shared zero page. It is no folio: nobody counts its references."""
-
-
-class Version(Struct, frozen=True, gc=False):
-    """What a page holds: a value, who stored it and when (`semantics.md` section 4).
-
-    `author` is the mm that stored it, through a mapping or through a handle of its own; -1 is
-    nobody (zeroes). `seq` is the machine's clock at the store.
-    """
-
-    value: int
-    author: int
-    seq: int
-
-
-ZEROES = Version(0, -1, 0)
-
-
-# -- page tables ----------------------------------------------------------------------------
-
-
-class Zero(Struct, frozen=True, gc=False):
-    """A PTE that maps the shared zero page: present, special, read-only, not counted."""
-
-    uffd_wp: bool = False
-
-
-class Present(Struct, frozen=True, gc=False):
-    """A PTE that maps a page. `exclusive` is used by the policy that keeps the bit here."""
-
-    pfn: int
-    write: bool
-    dirty: bool
-    young: bool = True
-    exclusive: bool = False
-    uffd_wp: bool = False
-    soft_dirty: bool = True
-
-
-class Swapped(Struct, frozen=True, gc=False):
-    """A PTE that holds a swap entry, with pte_swp_exclusive()."""
-
-    slot: int
-    exclusive: bool
-    uffd_wp: bool = False
-    soft_dirty: bool = True
-
-
-Pte = Zero | Present | Swapped
-PageTable = Map[int, Pte]
 
 
 class Vma(Struct, frozen=True, gc=False):
@@ -83,6 +56,7 @@ class Vma(Struct, frozen=True, gc=False):
     thp: bool = False
     nohugepage: bool = False
     uffd_wp: bool = False
+    uffd_sigbus: bool = False
 
     @property
     def readable(self) -> bool:
@@ -112,6 +86,14 @@ class Area(Struct, frozen=True, gc=False):
     offset: int = 0
 
 
+def vma_of(area: Area, vpn: int) -> Vma | None:
+    """The VMA of `area` that covers `vpn`, or None where it was unmapped."""
+    for vma in area.vmas:
+        if vma.lo <= vpn < vma.hi:
+            return vma
+    return None
+
+
 class Mm(Struct, frozen=True, gc=False):
     """mm_struct: ranges, in `order` of creation. MMF_HAS_PINNED is sticky, and not inherited."""
 
@@ -132,81 +114,16 @@ class Process(Struct, frozen=True, gc=False):
     vfork: bool = False
 
 
-# -- physical memory ------------------------------------------------------------------------
-
-
-class Folio(Struct, frozen=True, gc=False):
-    """A small folio: one page frame, and every reference to it *itemised*.
-
-    refcount is never stored: it is the sum of who holds the folio (`semantics.md` 1.2).
-
-    maps    (mm, vpn) of every PTE that maps it: one reference and one mapcount each
-    gets    handle names, one entry for each FOLL_GET reference
-    pins    handle names, one entry for each FOLL_PIN; each weighs GUP_PIN_COUNTING_BIAS
-    holds   speculative references by nobody in particular
-    batch   CPU whose lru_add batch holds it, or -1
-    batches other per-CPU batches that hold it: (cpu, name) with one reference each
-    slot    the swap slot whose cache it is (PG_swapcache), or -1
-    inode   (inode, page) when it is page cache or shared memory, else None
-    """
-
-    data: Version
-    maps: tuple[tuple[int, int], ...] = ()
-    exclusive: bool = False
-    batch: int = -1
-    gets: tuple[str, ...] = ()
-    pins: tuple[str, ...] = ()
-    holds: int = 0
-    slot: int = -1
-    batches: tuple[tuple[int, str], ...] = ()
-    anon: bool = True
-    swapbacked: bool = True
-    dirty: bool = False
-    referenced: bool = False
-    active: bool = False
-    mlocked: bool = False
-    writeback: bool = False
-    ksm: bool = False
-    inode: tuple[int, int] | None = None
-
-    @property
-    def mapcount(self) -> int:
-        return len(self.maps)
-
-    @property
-    def pincount(self) -> int:
-        """Pins on the folio. Linux cannot tell on a small one; it sees refcount >= 1024."""
-        return len(self.pins)
-
-    @property
-    def lru(self) -> bool:
-        """PG_lru: not in an lru_add batch (a fresh folio is there first)."""
-        return self.batch < 0
-
-    @property
-    def swapcache(self) -> bool:
-        return self.slot >= 0
-
-    @property
-    def refcount(self) -> int:
-        return (
-            len(self.maps)
-            + len(self.gets)
-            + len(self.pins) * GUP_PIN_COUNTING_BIAS
-            + self.holds
-            + (self.batch >= 0)
-            + (self.slot >= 0)
-            + len(self.batches)
-            + (self.inode is not None)
-        )
-
-
 class Slot(Struct, frozen=True, gc=False):
-    """One page of the swap device: how many entries name it, its cache folio (or -1), its bytes."""
+    """One page of the swap device: how many entries name it, its cache frame (or -1), its bytes.
+
+    `ksm`: a KSM page was swapped out to it, so entries of different pages may name it.
+    """
 
     count: int
     data: Version
     cache: int = -1
+    ksm: bool = False
 
 
 class Handle(Struct, frozen=True, gc=False):
@@ -252,6 +169,7 @@ class Machine(Struct, frozen=True, gc=False):
     tables: Map[int, PageTable]
     ghosts: Map[int, Map[int, Version]]
     folios: Map[int, Folio]
+    compounds: Map[int, Compound]
     slots: Map[int, Slot]
     handles: Map[str, Handle]
     inodes: Map[tuple[int, int], int]
@@ -273,6 +191,7 @@ def boot(config: Config, first: str) -> Machine:
         tables=Map({0: Map()}),
         ghosts=Map({0: Map()}),
         folios=Map(),
+        compounds=Map(),
         slots=Map(),
         handles=Map(),
         inodes=Map(),

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from . import reasons
 from .draft import Draft
-from .state import Folio, Present, Swapped, Vma
+from .state import Folio, Present, Swapped, Vma, folio_of
 
 
 def do_swap_page(m: Draft, mm: int, vpn: int, vma: Vma, entry: Swapped, *, write: bool) -> Present:
@@ -22,14 +22,15 @@ def do_swap_page(m: Draft, mm: int, vpn: int, vma: Vma, entry: Swapped, *, write
     take_entry(m, pfn, entry.slot, fresh=fresh)
     if should_try_to_free_swap(m, pfn, vma, write=write):
         m.free_swap(pfn)
-    folio = m.folios[pfn]
+    folio = folio_of(m, pfn)
+    ksm = m.folios[pfn].ksm
     # The fault's own reference becomes the mapping's; it is counted already.
     alone = folio.refcount == 1
-    exclusive = not folio.ksm and owns(m, mm, vpn, pfn, entry, fresh=fresh, alone=alone)
+    exclusive = not ksm and owns(m, mm, vpn, pfn, entry, fresh=fresh, alone=alone)
     if policy.swapin == "exclusive":
         writable = exclusive
     elif policy.swapin == "refcount":
-        writable = write and alone and not folio.ksm
+        writable = write and alone and not ksm
     else:
         writable = by_counts
     writable = writable and vma.writable and not entry.uffd_wp
@@ -56,10 +57,15 @@ def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[
     """The folio to map (its mapping counted), and whether it bypassed the swap cache."""
     value = m.slots[slot]
     here = (mm, vpn)
+    if value.cache >= 0 and value.ksm and needs_copy(m, value.cache, vpn):
+        # ksm_might_need_to_copy(): the cached page belongs to another page of the process.
+        pfn = m.alloc(Folio(value.data, (here,), mlocked=vma.locked))
+        m.say(reasons.SWAP_KSM_COPY, mm, vpn, value.cache, to=pfn, slot=slot)
+        return pfn, True
     if value.cache >= 0:
         m.say(reasons.SWAP_CACHED, mm, vpn, value.cache, slot=slot)
         m.map_page(value.cache, mm, vpn)
-        if vma.locked:
+        if vma.locked and m.folios[value.cache].head < 0:
             m.set_folio(value.cache, replace(m.folios[value.cache], mlocked=True))
         return value.cache, False
     if m.config.swap == "zram" and value.count == 1:
@@ -72,23 +78,31 @@ def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[
     return pfn, False
 
 
+def needs_copy(m: Draft, cached: int, vpn: int) -> bool:
+    """Is the cached page mapped, but nowhere as this page of a process?"""
+    maps = m.folios[cached].maps
+    return bool(maps) and all(at != vpn for _, at in maps)
+
+
 def take_entry(m: Draft, pfn: int, slot: int, *, fresh: bool) -> None:
     """Linux swap_free(): this PTE no longer names the slot."""
     value = m.slots.get(slot)
-    if fresh:
+    if fresh and value is not None and value.cache < 0:
         m.slots = m.slots.delete(slot)
-    elif value is not None and m.folios[pfn].slot == slot:
+    elif fresh:
+        m.put_swap(slot)
+    elif value is not None and value.cache == pfn:
         m.set_slot(slot, replace(value, count=value.count - 1))
 
 
 def should_try_to_free_swap(m: Draft, pfn: int, vma: Vma, *, write: bool) -> bool:
     """Linux should_try_to_free_swap()."""
-    folio = m.folios[pfn]
+    folio = folio_of(m, pfn)
     if folio.slot < 0:
         return False
     if vma.locked or folio.mlocked or 2 * len(m.slots) > m.config.slots:
         return True
-    return m.policy.discounts and write and not folio.ksm and folio.refcount == 2
+    return m.policy.discounts and write and not m.folios[pfn].ksm and folio.refcount == 2
 
 
 def owns(
@@ -106,14 +120,14 @@ def owns(
             m.say(reasons.SWAPIN_EXCLUSIVE, mm, vpn, pfn, why)
             return True
     m.say(reasons.SWAPIN_SHARED, mm, vpn, pfn,
-          f"entry not exclusive, refcount {m.folios[pfn].refcount}")  # fmt: skip
+          f"entry not exclusive, refcount {folio_of(m, pfn).refcount}")  # fmt: skip
     return False
 
 
 def reuse_by_counts(m: Draft, mm: int, vpn: int, pfn: int, slot: int) -> bool:
     """Linux reuse_swap_page() as do_swap_page() asked it up to 5.17: entries and mappings only."""
     folio = m.folios[pfn]
-    if folio.ksm:
+    if folio.ksm or folio.head >= 0:
         return False
     # This PTE is counted as an entry, not yet as a mapping.
     others, entries = folio.mapcount - 1, m.slots[slot].count

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from . import reasons
+from . import large, reasons, swaplarge
 from .draft import Draft, vma_of
-from .reuse import maybe_pinned
-from .state import Area, Folio, Present, Slot, Swapped
+from .state import Area, Folio, Marker, Present, Slot, Swapped, folio_of
 
 
 def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
@@ -17,14 +16,15 @@ def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     maps. A page on another CPU's batch is not on the LRU and stays.
     """
     m.lru_add_drain(m.cpu)
+    kept = split_for(m, mm, pages)
     skipped: list[str] = []
     chosen: list[int] = []
     for vpn in pages:
-        why, pfn = may_pageout(m, mm, area, vpn)
+        why, pfn = may_pageout(m, mm, area, vpn, kept)
         if why:
             m.say(reasons.SWAP_SKIPS, mm, vpn, pfn, why)
             skipped.append(why)
-        else:
+        elif pfn not in chosen[-1:]:
             chosen.append(pfn)
     for pfn in chosen:
         why = shrink_folio(m, pfn, m.cpu)
@@ -33,22 +33,27 @@ def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     return skipped
 
 
-def may_pageout(m: Draft, mm: int, area: Area, vpn: int) -> tuple[str, int]:
-    """Why MADV_PAGEOUT leaves this page alone ("" if it does not), and its frame."""
+def may_pageout(m: Draft, mm: int, area: Area, vpn: int, kept: dict[int, str]) -> tuple[str, int]:
+    """Why MADV_PAGEOUT leaves this page alone ("" if it does not), and its frame.
+
+    `kept` are the large folios that could not be split, each with the reason.
+    """
     vma = vma_of(area, vpn)
     if vma is None:
         return "no VMA", -1
-    pte = m.tables[mm].get(vpn)
+    pte = m.pte(mm, vpn)
     if type(pte) is not Present:
         what = (
             "no page"
-            if pte is None
+            if pte is None or type(pte) is Marker
             else "swapped already"
             if type(pte) is Swapped
             else "the zero page"
         )
         return what, -1
     folio = m.folios[pte.pfn]
+    if folio.head >= 0:
+        return kept.get(folio.head) or may_pageout_large(m, folio.head), folio.head
     if not folio.lru:
         return f"not on the LRU: it is in the batch of CPU {folio.batch}", pte.pfn
     if folio.mapcount != 1:
@@ -58,17 +63,61 @@ def may_pageout(m: Draft, mm: int, area: Area, vpn: int) -> tuple[str, int]:
     return "", pte.pfn
 
 
+def may_pageout_large(m: Draft, head: int) -> str:
+    """Why MADV_PAGEOUT leaves a large folio alone; one that it covers in part was split before."""
+    value = m.compounds[head]
+    if value.hugetlb:
+        return "hugetlb pages are not swapped"
+    if value.shared or value.mapcount not in (1, value.pages):
+        return f"shared, or not all of it: mapcount {value.mapcount}"
+    return "locked in memory" if value.mlocked else ""
+
+
+def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
+    """madvise_cold_or_pageout_pte_range(): large folios covered in part are split first.
+
+    Returns why some were not, by head frame.
+    """
+    refused: dict[int, str] = {}
+    for vpn in pages:
+        pte = m.pte(mm, vpn)
+        if type(pte) is not Present or m.folios[pte.pfn].head < 0:
+            continue
+        head = m.folios[pte.pfn].head
+        value = m.compounds[head]
+        first = vpn - (pte.pfn - head)
+        covered = pages.start <= first and first + value.pages <= pages.stop
+        if head in refused or value.hugetlb:
+            continue
+        if covered and all_here(m, mm, first, head, value.pages):
+            continue
+        if value.shared:
+            refused[head] = "shared, and only part of it is meant"
+        elif why := large.split_folio(m, head):
+            refused[head] = why
+    return refused
+
+
+def all_here(m: Draft, mm: int, first: int, head: int, pages: int) -> bool:
+    """Does this mm map every page of the folio in order from `first`?"""
+    return all(
+        type(pte := m.pte(mm, first + i)) is Present and pte.pfn == head + i for i in range(pages)
+    )
+
+
 def reclaim(m: Draft, mm: int, pages: range) -> list[str]:
     """Reclaim proper of the pages mapped here: shared ones go out too, from everybody."""
     for cpu in range(m.config.cpus):
         m.lru_add_drain(cpu)
     skipped: list[str] = []
     for vpn in pages:
-        pte = m.tables[mm].get(vpn)
+        pte = m.pte(mm, vpn)
         if type(pte) is not Present:
+            if type(pte) is Swapped:
+                continue
             why = "no page to reclaim"
             m.say(reasons.SWAP_SKIPS, mm, vpn, -1, why)
-        elif m.folios[pte.pfn].mlocked:
+        elif folio_of(m, pte.pfn).mlocked:
             why = "locked in memory"
             m.say(reasons.SWAP_SKIPS, mm, vpn, pte.pfn, why)
         else:
@@ -83,6 +132,8 @@ def shrink_folio(m: Draft, pfn: int, cpu: int) -> str:
     """Linux reclaim_folio_list() of one folio, on `cpu`; "" when it left its page tables."""
     if not m.folios[pfn].anon:
         return shrink_page_cache(m, pfn)
+    if m.folios[pfn].head >= 0:
+        return swaplarge.shrink_large(m, m.folios[pfn].head)
     why = unmap_to_swap(m, pfn)
     remove_mapping(m, pfn)
     if pfn in m.folios:
@@ -93,7 +144,7 @@ def shrink_folio(m: Draft, pfn: int, cpu: int) -> str:
 def unmap_to_swap(m: Draft, pfn: int) -> str:
     """Linux shrink_folio_list() up to try_to_unmap(); why the folio stays mapped, or ""."""
     folio = m.folios[pfn]
-    if m.policy.reclaim_refuses_pinned and maybe_pinned(folio):
+    if m.policy.reclaim_refuses_pinned and folio.maybe_pinned:
         m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
         return f"may be pinned: refcount {folio.refcount}"
     if folio.slot < 0 and folio.swapbacked and not add_to_swap(m, pfn):
@@ -109,7 +160,7 @@ def add_to_swap(m: Draft, pfn: int) -> bool:
     folio = m.folios[pfn]
     slot = m.next_slot
     m.next_slot = slot + 1
-    m.slots = m.slots.set(slot, Slot(0, folio.data, pfn))
+    m.slots = m.slots.set(slot, Slot(0, folio.data, pfn, folio.ksm))
     m.set_folio(pfn, replace(folio, slot=slot, dirty=True))
     m.say(reasons.TO_SWAP, -1, -1, pfn, slot=slot)
     return True
@@ -127,7 +178,7 @@ def try_to_unmap(m: Draft, pfn: int) -> str:
                 return why
             continue
         exclusive = pte.exclusive or folio.exclusive
-        if m.policy.unmap_checks_pinned and exclusive and maybe_pinned(folio):
+        if m.policy.unmap_checks_pinned and exclusive and folio.maybe_pinned:
             m.say(reasons.UNMAP_KEEPS, mm, vpn, pfn)
             return f"may be pinned: refcount {folio.refcount}"
         remembered = exclusive and m.policy.swap_exclusive
@@ -177,7 +228,7 @@ def remove_mapping(m: Draft, pfn: int) -> None:
 def shrink_page_cache(m: Draft, pfn: int) -> str:
     """Shared memory and file pages: the mappings go, the page cache keeps the bytes."""
     folio = m.folios[pfn]
-    if maybe_pinned(folio):
+    if folio.maybe_pinned:
         m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
         return f"may be pinned: refcount {folio.refcount}"
     for mm, vpn in folio.maps:

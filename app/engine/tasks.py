@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from . import access, advice, fork, mapping
+from . import access, advice, fork, mapping, uffd
 from . import operations as ops
 from .draft import Draft
 from .gup import get_user_page, hold_pages
@@ -18,8 +18,8 @@ DONE = Outcome()
 
 
 def mmap(m: Draft, op: ops.Mmap) -> Outcome:
-    if op.thp or op.hugetlb:
-        raise NotModelled("huge pages (mmap thp, mmap hugetlb)")
+    if op.hugetlb and op.shared:
+        raise NotModelled("mmap hugetlb shared")
     mm = access.enter(m, op.actor)
     mapping.mmap(
         m,
@@ -30,6 +30,8 @@ def mmap(m: Draft, op: ops.Mmap) -> Outcome:
         shared=op.shared,
         file=op.file,
         populate=op.populate,
+        thp=op.thp,
+        hugetlb=op.hugetlb,
     )
     return DONE
 
@@ -222,7 +224,6 @@ def put_through(m: Draft, mm: int, vpn: int, pte: Present | Zero, value: int) ->
     assert type(pte) is Present
     vma = m.vma(mm, vpn)
     assert vma is not None
-    m.set_folio(pte.pfn, replace(m.folios[pte.pfn], dirty=True))
     access.put_value(m, mm, vpn, vma, pte, value)
 
 
@@ -238,6 +239,17 @@ def dio_read(m: Draft, op: ops.DioRead) -> Outcome:
     mm, area, pages = entered(m, op.actor, op.place)
     for vpn in pages:
         put_through(m, mm, vpn, borrow(m, mm, area, vpn, pin=True, write=True), op.value)
+    return DONE
+
+
+def uffd_wp(m: Draft, op: ops.UffdWp) -> Outcome:
+    mm, _, pages = entered(m, op.actor, op.place)
+    uffd.protect(m, mm, op.place.area, pages, on=op.on, sigbus=op.sigbus)
+    return DONE
+
+
+def clear_refs(m: Draft, op: ops.ClearRefs) -> Outcome:
+    uffd.clear_refs(m, access.enter(m, op.actor))
     return DONE
 
 
@@ -271,4 +283,6 @@ HANDLERS: dict[type[ops.Operation], Callable[[Draft, Any], Outcome]] = {
     ops.DioWrite: dio_write,
     ops.DioRead: dio_read,
     ops.Cpu: cpu,
+    ops.UffdWp: uffd_wp,
+    ops.ClearRefs: clear_refs,
 }

@@ -214,8 +214,9 @@ def observable(recorded: Json, found: Json, field: str) -> object:
     """The engine's field as /proc shows it: a compound tail's exclusive bit cannot be seen."""
     value = found.get(field)
     if field == "flags" and recorded.get("exclusive_observable") is False:
-        shown = [flag for flag in value or [] if flag != "exclusive"]
-        return sorted(shown + (["exclusive"] if "exclusive" in recorded["flags"] else []))
+        hidden = {"exclusive"}
+        if set(value or []) - hidden == set(recorded["flags"]) - hidden:
+            return recorded["flags"]
     return value
 
 
@@ -260,6 +261,6 @@ def expand_frames(frames: Json) -> Json:
             out[key] = frame
             continue
         first, last = key.split(":")
-        for number in range(int(first[1:]), int(last[1:]) + 1):
+        for number in range(int(first[1:]), int(last[1:])):
             out[f"{first[0]}{number}"] = frame
     return out

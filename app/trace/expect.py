@@ -9,8 +9,19 @@ from msgspec import Struct
 from app.engine.draft import Violation, vma_of
 from app.engine.outcome import Outcome
 from app.engine.policy import Policy
-from app.engine.safety import coherent
-from app.engine.state import Machine, Present, Pte, Swapped, Zero
+from app.engine.safety import coherent, slot_of
+from app.engine.state import (
+    Machine,
+    Marker,
+    Present,
+    Pte,
+    Swapped,
+    Zero,
+    exclusive_bit,
+    folio_of,
+    mapcount,
+    walk,
+)
 from app.scenario import Expectation
 from app.scenario.expectations import (
     ExpectCoherent,
@@ -24,7 +35,8 @@ from app.scenario.expectations import (
     ExpectViolation,
 )
 
-from .state import frame_label, slot_label, slot_value
+from .names import frame_label, slot_label
+from .state import slot_value
 
 Json = dict[str, Any]
 
@@ -109,7 +121,9 @@ class Page:
         mm = machine.processes[process].mm if process in machine.processes else -1
         area = machine.mms[mm].areas.get(area_name) if mm in machine.mms else None
         self.vma = vma_of(area, area.start + index) if area is not None else None
-        self.pte: Pte | None = machine.tables[mm].get(area.start + index) if area else None
+        self.pte: Pte | None = None
+        if area is not None:
+            self.pte = walk(machine.tables[mm], machine.config.huge, area.start + index)
 
     def __str__(self) -> str:
         return str(self.identity or "none")
@@ -120,7 +134,9 @@ class Page:
             return frame_label(self.pte.pfn)
         if type(self.pte) is Swapped:
             return slot_label(self.pte.slot)
-        return "zero" if type(self.pte) is Zero else None
+        if type(self.pte) is Zero:
+            return "hzero" if self.pte.huge else "zero"
+        return None
 
     @property
     def value(self) -> int | None:
@@ -141,10 +157,13 @@ class Page:
             pfn = pte.pfn if type(pte) is Present else -1
         if pfn < 0:
             return 0
-        folio = self.machine.folios[pfn]
+        if word == "maps":
+            return mapcount(self.machine, pfn)
         if word == "slots":
-            return self.machine.slots[folio.slot].count if folio.slot >= 0 else 0
-        return {"refs": folio.refcount, "maps": folio.mapcount, "pins": folio.pincount}[word]
+            number = slot_of(self.machine, pfn)
+            return self.machine.slots[number].count if number >= 0 else 0
+        folio = folio_of(self.machine, pfn)
+        return folio.refcount if word == "refs" else folio.pincount
 
     def exclusive(self) -> bool:
         """The bit of the policy; without one, what the policy's count says."""
@@ -155,8 +174,8 @@ class Page:
             return False
         folio = self.machine.folios[pte.pfn]
         if self.policy.bit == "none":
-            return folio.anon and folio.mapcount == 1
-        return pte.exclusive if self.policy.bit == "pte" else folio.exclusive
+            return folio.anon and mapcount(self.machine, pte.pfn) == 1
+        return pte.exclusive if self.policy.bit == "pte" else exclusive_bit(self.machine, pte)
 
     def has(self, word: str) -> bool:
         pte = self.pte
@@ -164,13 +183,13 @@ class Page:
         answers = {
             "present": present or type(pte) is Zero,
             "swapped": type(pte) is Swapped,
-            "none": pte is None,
+            "none": pte is None or type(pte) is Marker,
             "zero": type(pte) is Zero,
             "exclusive": self.exclusive(),
             "shared": present and not self.exclusive(),
             "writable": type(pte) is Present and pte.write,
             "readonly": (type(pte) is Present and not pte.write) or type(pte) is Zero,
-            "huge": False,
+            "huge": isinstance(pte, Present | Zero) and pte.huge,
             "pinned": self.count("pins") > 0,
         }
         return answers[word]
@@ -185,6 +204,7 @@ class Page:
             "shared",
             "writable",
             "readonly",
+            "huge",
             "pinned",
         )
         return " ".join(word for word in shown if self.has(word))

@@ -7,7 +7,7 @@ from typing import Any
 from app.engine.draft import Event, Violation
 from app.engine.state import Machine
 
-from .state import Names, frame_label, slot_label
+from .names import Names, frame_label, slot_label
 
 Json = dict[str, Any]
 

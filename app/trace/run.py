@@ -16,7 +16,7 @@ from app.engine.operations import HandleWrite
 from app.engine.outcome import NotModelled, Outcome
 from app.engine.policy import Policy
 from app.engine.safety import Audit
-from app.engine.state import Present, Zero
+from app.engine.state import Present, Zero, folio_of, mappings, walk
 from app.scenario import Scenario, ScenarioError, ScenarioErrors
 
 from .expect import Finding, evaluate
@@ -212,11 +212,18 @@ def chain(before: bytes, machine: Machine, outcome: Outcome, touched: AbstractSe
             out.append((subject, None))
             continue
         entries = []
-        for mm, vpn in folio.maps:
-            pte = machine.tables[mm][vpn]
+        for mm, vpn in mappings(machine, subject):
+            pte = walk(machine.tables[mm], machine.config.huge, vpn)
             kind = (pte.write, pte.dirty) if type(pte) is Present else type(pte) is Zero
             entries.append((mm, vpn, kind))
         out.append(
-            (subject, folio.refcount, folio.exclusive, folio.slot, folio.data.value, entries)
+            (
+                subject,
+                folio_of(machine, subject).refcount,
+                folio.exclusive,
+                folio.slot,
+                folio.data.value,
+                entries,
+            )
         )
     return blake2b(msgspec.msgpack.encode(out), digest_size=8).digest()

@@ -9,55 +9,24 @@ from typing import Any
 from app.engine.draft import vma_of
 from app.engine.safety import coherent
 from app.engine.state import (
-    GUP_PIN_COUNTING_BIAS,
     ZERO_PFN,
     Area,
-    Folio,
     Machine,
+    Marker,
     Present,
-    Pte,
     Swapped,
     Zero,
+    mapcount,
+    walk,
 )
+
+from .frames import frames
+from .names import Names, frame_label, process_order, slot_label, until
 
 Json = dict[str, Any]
 
 RUN_LENGTH = 16
 """Ranges with more pages than this write equal neighbours as one entry."""
-
-
-def frame_label(pfn: int) -> str:
-    """Frames are numbered in order of first appearance, which is that of their allocation."""
-    return "zero" if pfn == ZERO_PFN else f"f{pfn}"
-
-
-def slot_label(slot: int) -> str:
-    return f"s{slot}"
-
-
-class Names:
-    """Who an mm and a page are, in the scenario's words."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.process: dict[int, str] = {}
-        for name in process_order(machine):
-            self.process.setdefault(machine.processes[name].mm, name)
-
-    def place(self, mm: int, vpn: int) -> str:
-        """`A.buf[0]`, or "" for what is not mapped in a live process any more."""
-        if mm not in self.machine.mms:
-            return ""
-        for name, area in self.machine.mms[mm].areas.items():
-            if area.start <= vpn < area.start + area.pages:
-                return f"{self.process.get(mm, '?')}.{name}[{vpn - area.start}]"
-        return ""
-
-
-def process_order(machine: Machine) -> list[str]:
-    """Live processes in order of creation."""
-    alive = [(p.order, name) for name, p in machine.processes.items() if p.mm >= 0]
-    return [name for _, name in sorted(alive)]
 
 
 def state(machine: Machine) -> Json:
@@ -86,11 +55,11 @@ def range_pages(machine: Machine, mm: int, area: Area) -> list[Json]:
 def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
     """One page of a range: what pagemap shows, then what only the engine knows."""
     vpn = area.start + index
-    pte = machine.tables[mm].get(vpn)
+    pte = walk(machine.tables[mm], machine.config.huge, vpn)
     vma = vma_of(area, vpn)
     out: Json = {
         "page": index,
-        "kind": "none" if pte is None else "swap" if type(pte) is Swapped else "present",
+        "kind": KINDS.get(type(pte), "none"),
         "frame": None,
         "exclusively_mapped": False,
         "uffd_wp": pte is not None and pte.uffd_wp,
@@ -101,17 +70,19 @@ def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
         folio = machine.folios[pte.pfn]
         out |= {
             "frame": frame_label(pte.pfn),
-            "exclusively_mapped": folio.mapcount == 1,
+            "exclusively_mapped": exclusively_mapped(machine, pte),
             "writable": pte.write,
             "dirty": pte.dirty,
             "young": pte.young,
             "soft_dirty": pte.soft_dirty,
             "exclusive_pte": pte.exclusive,
-            "mapped_by": "pte",
+            "mapped_by": "pmd" if pte.huge else "pte",
             "value": folio.data.value,
         }
     elif type(pte) is Zero:
-        out |= {"frame": "zero", "writable": False, "mapped_by": "pte", "value": 0}
+        mapped = "pmd" if pte.huge else "pte"
+        label = "hzero" if pte.huge else "zero"
+        out |= {"frame": label, "writable": False, "mapped_by": mapped, "value": 0}
     elif type(pte) is Swapped:
         out |= {
             "swap_offset_label": slot_label(pte.slot),
@@ -119,115 +90,60 @@ def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
             "soft_dirty": pte.soft_dirty,
             "value": slot_value(machine, pte.slot),
         }
+    elif type(pte) is Marker:
+        out["marker"] = True
+    if isinstance(pte, Present | Zero) and pte.huge:
+        out["pmd"] = True
     return out
+
+
+KINDS: dict[object, str] = {Present: "present", Zero: "present", Swapped: "swap"}
+
+
+def exclusively_mapped(machine: Machine, pte: Present) -> bool:
+    """pagemap's bit 56. Of what a PMD maps, pagemap asks the head page only."""
+    asked = machine.folios[pte.pfn].head if pte.huge else pte.pfn
+    return mapcount(machine, asked) == 1
 
 
 def runs(machine: Machine, mm: int, area: Area) -> Iterator[Json]:
     """Equal neighbours of a long range as one entry: consecutive labels, or one that all share."""
-    table = machine.tables[mm]
+    table, huge = machine.tables[mm], machine.config.huge
 
     def shape(index: int) -> tuple[object, ...]:
-        pte: Pte | None = table.get(area.start + index)
-        if pte is None:
-            return (vma_of(area, area.start + index),)
-        one = page(machine, mm, area, index)
-        base = index
-        for key in ("frame", "swap_offset_label"):
-            label = one[key]
-            if label and label != "zero":
-                one[key] = (label[0], int(label[1:]) - base)
-        return tuple(sorted((k, str(v)) for k, v in one.items() if k != "page"))
+        vpn = area.start + index
+        pte = walk(table, huge, vpn)
+        vma = area.vmas[0] if len(area.vmas) == 1 else vma_of(area, vpn)
+        prot = None if vma is None else vma.prot
+        if type(pte) is Present:
+            held = machine.folios[pte.pfn]
+            return (
+                prot, pte.pfn - index, pte.write, pte.dirty, pte.young, pte.exclusive, pte.uffd_wp,
+                pte.soft_dirty, pte.huge, exclusively_mapped(machine, pte), held.data.value,
+            )  # fmt: skip
+        if type(pte) is Swapped:
+            value = slot_value(machine, pte.slot)
+            return (prot, pte.slot - index, pte.exclusive, pte.uffd_wp, pte.soft_dirty, value, "s")
+        return (prot, pte)
 
     for _, group in groupby(range(area.pages), shape):
         indexes = list(group)
-        first = page(machine, mm, area, indexes[0])
-        if len(indexes) == 1:
-            yield first
-            continue
-        last = page(machine, mm, area, indexes[-1])
-        entry: Json = {"pages": f"{indexes[0]}:{indexes[-1] + 1}"}
-        for key, value in first.items():
-            if key == "page":
-                continue
-            entry[key] = value if value == last[key] else f"{value}:{last[key]}"
+        entry = page(machine, mm, area, indexes[0])
+        if len(indexes) > 1:
+            del entry["page"]
+            entry = {"pages": f"{indexes[0]}:{indexes[-1] + 1}"} | {
+                key: until(value, len(indexes)) if key in LABELLED else value
+                for key, value in entry.items()
+            }
         yield entry
+
+
+LABELLED = ("frame", "swap_offset_label")
 
 
 def slot_value(machine: Machine, slot: int) -> int:
     value = machine.slots[slot]
     return (machine.folios[value.cache].data if value.cache >= 0 else value.data).value
-
-
-def flags(folio: Folio) -> list[str]:
-    """The compared flags of /proc/kpageflags, in the order of `trace-format.md`."""
-    has = {
-        "anon": folio.anon,
-        "exclusive": folio.exclusive,
-        "swapcache": folio.slot >= 0,
-        "swapbacked": folio.swapbacked,
-        "ksm": folio.ksm,
-        "mlocked": folio.mlocked,
-    }
-    return [name for name, yes in has.items() if yes]
-
-
-def noisy_flags(folio: Folio) -> list[str]:
-    has = {
-        "active": folio.active,
-        "dirty": folio.dirty,
-        "lru": folio.lru,
-        "referenced": folio.referenced,
-        "unevictable": folio.mlocked,
-    }
-    return [name for name, yes in has.items() if yes]
-
-
-def frames(machine: Machine, names: Names) -> Json:
-    out = {frame_label(pfn): frame(machine, pfn, names) for pfn in sorted(machine.folios)}
-    if any(type(pte) is Zero for table in machine.tables.values() for pte in table.values()):
-        out["zero"] = {"flags": ["zero"], "noisy_flags": []}
-    return out
-
-
-def frame(machine: Machine, pfn: int, names: Names) -> Json:
-    folio = machine.folios[pfn]
-    return {
-        "mapcount": folio.mapcount,
-        "flags": flags(folio),
-        "noisy_flags": noisy_flags(folio),
-        "refcount": folio.refcount,
-        "pincount": folio.pincount,
-        "ledger": ledger(folio, names),
-        "order": 0,
-        "head": frame_label(pfn),
-        "exclusive": folio.exclusive,
-        "value": folio.data.value,
-    }
-
-
-def ledger(folio: Folio, names: Names) -> list[Json]:
-    """The refcount's items; their counts add up to it."""
-    items: list[Json] = [
-        {"holder": names.place(mm, vpn), "kind": "map", "count": 1} for mm, vpn in folio.maps
-    ]
-    for handles, kind, weight in (
-        (folio.pins, "pin", GUP_PIN_COUNTING_BIAS),
-        (folio.gets, "get", 1),
-    ):
-        items.extend(
-            {"holder": name, "kind": kind, "count": weight * handles.count(name)}
-            for name in dict.fromkeys(handles)
-        )
-    if folio.slot >= 0:
-        items.append({"holder": slot_label(folio.slot), "kind": "swapcache", "count": 1})
-    if folio.batch >= 0:
-        items.append({"holder": f"cpu {folio.batch}", "kind": "lru_add", "count": 1})
-    items.extend({"holder": f"cpu {cpu}", "kind": name, "count": 1} for cpu, name in folio.batches)
-    if folio.inode is not None:
-        items.append({"holder": "page cache", "kind": "pagecache", "count": 1})
-    if folio.holds:
-        items.append({"holder": "nobody in particular", "kind": "hold", "count": folio.holds})
-    return items
 
 
 def swap_slot(machine: Machine, slot: int) -> Json:

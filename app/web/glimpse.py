@@ -11,21 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.engine.draft import vma_of
-from app.engine.state import Area, Machine, PageTable, Present, Swapped, Vma, Zero
+from app.engine.state import Area, Machine, PageTable, Present, Swapped, Vma, Zero, walk
 from app.trace import Run
 from app.trace.explain import event_json, violation_json
+from app.trace.frames import frame
+from app.trace.names import Names, frame_label, process_order, slot_label, until
 from app.trace.run import outcome_json
-from app.trace.state import (
-    RUN_LENGTH,
-    Names,
-    frame,
-    frame_label,
-    handle,
-    page,
-    process_order,
-    slot_label,
-    swap_slot,
-)
+from app.trace.state import LABELLED, RUN_LENGTH, handle, page, swap_slot
 
 from .layout import Layout, Row
 
@@ -83,17 +75,17 @@ def outlines(
         area = machine.mms[mm].areas[name]
         known = kept.get((process, name))
         if known is None or known[0] is not table or known[1] is not area:
-            known = (table, area, outline(table, area, 0, area.pages))
+            known = (table, area, outline(table, machine.config.huge, area, 0, area.pages))
             kept[process, name] = known
         yield name, known[2]
 
 
-def outline(table: PageTable, area: Area, lo: int, hi: int) -> list[Json]:
+def outline(table: PageTable, huge: int, area: Area, lo: int, hi: int) -> list[Json]:
     """Pages `lo` to `hi` of a range: kind, protection and what they map, neighbours merged."""
     out: list[Json] = []
-    start, shape = lo, shape_of(table, area, lo)
+    start, shape = lo, shape_of(table, huge, area, lo)
     for index in range(lo + 1, hi + 1):
-        found = shape_of(table, area, index) if index < hi else None
+        found = shape_of(table, huge, area, index) if index < hi else None
         if found != shape or area.pages <= RUN_LENGTH:
             out.append(entry(shape, start, index))
             if found is not None:
@@ -101,16 +93,18 @@ def outline(table: PageTable, area: Area, lo: int, hi: int) -> list[Json]:
     return out
 
 
-def shape_of(table: PageTable, area: Area, index: int) -> Shape:
+def shape_of(table: PageTable, huge: int, area: Area, index: int) -> Shape:
     """Kind, label less index, protection: equal for neighbours that are one entry."""
     vpn = area.start + index
-    pte = table.get(vpn)
+    pte = walk(table, huge, vpn)
     prot = protection(area, vpn)
     if type(pte) is Present:
         return "present", pte.pfn - index, prot
     if type(pte) is Swapped:
         return "swap", pte.slot - index, prot
-    return ("zero" if type(pte) is Zero else "none"), 0, prot
+    if type(pte) is Zero:
+        return "hzero" if pte.huge else "zero", 0, prot
+    return "none", 0, prot
 
 
 def protection(area: Area, vpn: int) -> str | None:
@@ -122,13 +116,13 @@ def entry(shape: Shape, lo: int, hi: int) -> Json:
     kind, base, prot = shape
     out: Json = {"page": lo} if hi == lo + 1 else {"pages": f"{lo}:{hi}"}
     out |= {"kind": kind, "vma": prot, "frame": None, "swap_offset_label": None}
-    if kind == "zero":
-        out |= {"kind": "present", "frame": "zero"}
+    if kind in ("zero", "hzero"):
+        out |= {"kind": "present", "frame": kind}
     elif kind != "none":
         label = frame_label if kind == "present" else slot_label
-        first, last = label(base + lo), label(base + hi - 1)
+        first = label(base + lo)
         out["frame" if kind == "present" else "swap_offset_label"] = (
-            first if hi == lo + 1 else f"{first}:{last}"
+            first if hi == lo + 1 else until(first, hi - lo)
         )
     return out
 
@@ -196,13 +190,12 @@ def entries(machine: Machine, mm: int, area: Area, row: Row) -> list[Json]:
     """What covers a row: pages that always look alike are told by the first and the last."""
     hi = min(row.hi, area.pages)
     if row.folded:
-        return outline(machine.tables[mm], area, row.lo, hi)
+        return outline(machine.tables[mm], machine.config.huge, area, row.lo, hi)
     first = page(machine, mm, area, row.lo)
     if hi == row.lo + 1:
         return [first]
-    last = page(machine, mm, area, hi - 1)
     out: Json = {"pages": f"{row.lo}:{hi}"}
     for key, value in first.items():
         if key != "page":
-            out[key] = value if value == last[key] else f"{value}:{last[key]}"
+            out[key] = until(value, hi - row.lo) if key in LABELLED else value
     return [out]

@@ -5,6 +5,8 @@ was and the numbers that were compared; `app.trace` fills them in when somebody 
 """
 
 from .faults import *  # noqa: F403
+from .huge import *  # noqa: F403
+from .moving import *  # noqa: F403
 from .reason import Reason as Reason
 from .sharing import *  # noqa: F403
 from .taking import *  # noqa: F403

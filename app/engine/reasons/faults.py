@@ -171,7 +171,7 @@ COPIED = Reason(
     "",
     "wp_page_copy",
     "{f} is copied to {to}; {place} maps {to}, writable.",
-    "value {folio.data.value}",
+    "value {0}",
     _MEMORY,
 )
 UNSHARED = Reason(
@@ -179,7 +179,7 @@ UNSHARED = Reason(
     "",
     "wp_page_copy",
     "{f} is copied to {to}; {place} maps {to}, still read-only.",
-    "FAULT_FLAG_UNSHARE, value {folio.data.value}",
+    "FAULT_FLAG_UNSHARE, value {0}",
     "mm/memory.c, a7f226604170 (5.19)",
 )
 ZEROED = Reason(

@@ -23,7 +23,7 @@ FORK_COPIES = Reason(
     "fork-copies-pinned",
     "copy_present_page",
     "The child gets a copy {to} of {f} at once.",
-    "refcount {folio.refcount} >= 1024 and this mm has pinned before",
+    "{0} and this mm has pinned before",
     "mm/memory.c, 70e806e4e645 (5.9)",
 )
 FORK_SWAP = Reason(

@@ -1,0 +1,91 @@
+"""Base pages into one huge page: MADV_COLLAPSE and khugepaged (mm/khugepaged.c)."""
+
+from __future__ import annotations
+
+from . import huge, large, reasons
+from .draft import Draft, vma_of
+from .faults import read_fault
+from .outcome import Failed
+from .state import (
+    ZEROES,
+    Area,
+    Marker,
+    Present,
+    Swapped,
+    Version,
+    Vma,
+    Zero,
+    folio_of,
+)
+
+
+def madvise_collapse(m: Draft, mm: int, name: str, pages: range) -> str:
+    """Collapse every whole PMD-sized range in `pages`. Returns what was left alone, or "".
+
+    Raises Failed("EINVAL") where huge pages are not allowed, EAGAIN for a page with references
+    beyond its mappings, ENOMEM without memory for the copy.
+    """
+    size = m.config.huge
+    area = m.mms[mm].areas[name]
+    firsts = range(-(-pages.start // size) * size, pages.stop - size + 1, size)
+    if not firsts:
+        raise Failed("EINVAL", f"no aligned range of {size} pages lies in it")
+    for first in firsts:
+        vma = vma_of(area, first)
+        whole = vma is not None and first + size <= vma.hi
+        if vma is None or not whole or vma.nohugepage or vma.shared or vma.file or vma.hugetlb:
+            raise Failed("EINVAL", "huge pages are not allowed there")
+        if not m.pmds(mm, range(first, first + 1)):
+            collapse(m, mm, area, vma, first)
+    return ""
+
+
+def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
+    """Linux collapse_huge_page(): copy all pages into a fresh huge one, exclusive to this mm."""
+    pages = range(first, first + m.config.huge)
+    for vpn in pages:
+        if type(m.pte(mm, vpn)) is Swapped:
+            read_fault(m, mm, vpn, vma)
+    m.lru_add_drain(m.cpu)
+    why = isolate(m, mm, pages)
+    if why:
+        m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, why)
+        raise Failed("EAGAIN", why)
+    data = [content(m, mm, vpn) for vpn in pages]
+    m.give_anon_vma(mm, first, vma)
+    head = large.alloc(m, mm, first, data, mlocked=vma.locked)
+    if head < 0:
+        raise Failed("ENOMEM", "no free memory for a huge page")
+    table = m.tables[mm]
+    for vpn in pages:
+        pte = table.get(vpn)
+        if pte is not None:
+            m.clear_pte(mm, vpn)
+        if type(pte) is Present:
+            m.unmap_page(pte.pfn, mm, vpn, vma)
+    m.set_entry(mm, ~first, huge.fresh_pmd(m, head, vma))
+    m.say(reasons.COLLAPSED, mm, first, head, m.config.huge, to=head)
+
+
+def isolate(m: Draft, mm: int, pages: range) -> str:
+    """Linux __collapse_huge_page_isolate(): why these pages cannot be taken, or ""."""
+    if not any(type(m.pte(mm, vpn)) in (Present, Zero) for vpn in pages):
+        return "no page is mapped there"
+    for vpn in pages:
+        pte = m.pte(mm, vpn)
+        if type(pte) is Marker or (pte is not None and pte.uffd_wp):
+            return "write-protected by userfaultfd"
+        if type(pte) is not Present:
+            continue
+        folio = folio_of(m, pte.pfn)
+        cached = folio.slot >= 0
+        nr = m.config.huge if m.folios[pte.pfn].head >= 0 else 1
+        expected = folio.mapcount + (nr if cached else 0)
+        if folio.refcount != expected:
+            return f"refcount {folio.refcount} != {expected}: somebody else holds a page"
+    return ""
+
+
+def content(m: Draft, mm: int, vpn: int) -> Version:
+    pte = m.pte(mm, vpn)
+    return m.folios[pte.pfn].data if type(pte) is Present else ZEROES

@@ -1,0 +1,99 @@
+"""What stands in a page table: PTEs, and the PMDs of huge pages.
+
+A scenario's processes share no page table, so a table is one persistent map from vpn to entry.
+"""
+
+from __future__ import annotations
+
+from immutables import Map
+from msgspec import Struct
+
+
+class Zero(Struct, frozen=True, gc=False):
+    """A PTE that maps the shared zero page: present, special, read-only, not counted.
+
+    `huge`: one page of a PMD that maps the huge zero page.
+    """
+
+    uffd_wp: bool = False
+    huge: bool = False
+
+
+class Marker(Struct, frozen=True, gc=False):
+    """A PTE marker: nothing is mapped, and uffd-wp waits for the page that will be."""
+
+    uffd_wp: bool = True
+
+
+class Present(Struct, frozen=True, gc=False):
+    """A PTE that maps a page. `exclusive` is used by the policy that keeps the bit here.
+
+    `huge`: one page as a PMD maps it; all pages of that PMD share every bit.
+    """
+
+    pfn: int
+    write: bool
+    dirty: bool
+    young: bool = True
+    exclusive: bool = False
+    uffd_wp: bool = False
+    soft_dirty: bool = True
+    huge: bool = False
+
+
+class Swapped(Struct, frozen=True, gc=False):
+    """A PTE that holds a swap entry, with pte_swp_exclusive()."""
+
+    slot: int
+    exclusive: bool
+    uffd_wp: bool = False
+    soft_dirty: bool = True
+
+
+class Pmd(Struct, frozen=True, gc=False):
+    """A PMD that maps a whole large folio, head frame `pfn`: one reference and one mapcount."""
+
+    pfn: int
+    write: bool
+    dirty: bool
+    young: bool = True
+    exclusive: bool = False
+    uffd_wp: bool = False
+    soft_dirty: bool = True
+
+
+class HugeZero(Struct, frozen=True, gc=False):
+    """A PMD that maps the huge zero page: read-only, not counted."""
+
+    uffd_wp: bool = False
+
+
+class PteTable(Struct, frozen=True, gc=False):
+    """A PMD that points to a page table: single pages from here on, until the table is freed."""
+
+
+Pte = Zero | Present | Swapped | Marker
+Entry = Pte | Pmd | HugeZero | PteTable
+PageTable = Map[int, Entry]
+"""PTEs by vpn; the PMD of a PMD-sized range whose first page is `vpn` stands at ~vpn."""
+
+ZERO = Zero()
+HUGE_ZERO = Zero(huge=True)
+TABLE = PteTable()
+
+
+def walk(table: PageTable, huge: int, vpn: int) -> Pte | None:
+    """What maps this page, as a PTE: its own, or its part of the PMD that covers it."""
+    pte = table.get(vpn)
+    if pte is not None:
+        return pte  # type: ignore[return-value]
+    first = vpn - vpn % huge
+    pmd = table.get(~first)
+    if type(pmd) is Pmd:
+        return Present(
+            pmd.pfn + vpn - first, pmd.write, pmd.dirty, pmd.young, pmd.exclusive,
+            pmd.uffd_wp, pmd.soft_dirty, True,
+        )  # fmt: skip
+    if type(pmd) is HugeZero:
+        return Zero(pmd.uffd_wp, True)
+    return None

@@ -1,0 +1,294 @@
+"""Physical memory while one operation runs: folios, LRU batches, swap slots.
+
+`Frames` is the lower half of a `Draft`; every change of a reference goes through here, so that
+each one is itemised and each freed frame is freed once.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from immutables import Map
+from msgspec import Struct
+from msgspec.structs import replace
+
+from . import large, reasons
+from .policy import Policy
+from .reasons import Reason
+from .state import Compound, Config, Folio, Mm, PageTable, Slot, Version, Vma, folio_of, vma_of
+
+T = TypeVar("T")
+
+LRU_BATCH = 31
+"""PAGEVEC_SIZE: folios that one per-CPU batch holds before it drains by itself."""
+
+
+class Event(Struct, frozen=True, gc=False):
+    """A decision as it was taken. `folio` is the folio at that moment; -1 means "none"."""
+
+    reason: Reason
+    mm: int
+    vpn: int
+    pfn: int
+    folio: Folio | Compound | None
+    numbers: tuple[object, ...]
+    to: int = -1
+    slot: int = -1
+
+
+class Violation(Struct, frozen=True, gc=False):
+    """A broken predicate of `semantics.md` section 4, with its witness.
+
+    `kind` is the scenario's word: isolation, coherence, spurious-copy, use-after-free, invariant.
+    """
+
+    kind: str
+    predicate: str
+    because: str
+    mm: int = -1
+    vpn: int = -1
+    pfn: int = -1
+    handle: str = ""
+    page: int = 0
+    saw: int = -1
+    owed: int = -1
+
+
+class OutOfMemory(Exception):
+    """No free page frame: the operation ends with ENOMEM and nothing of it remains."""
+
+
+class Frames:
+    """Folios, batches and slots. `cpu` is where the operation runs."""
+
+    __slots__ = (
+        "compounds",
+        "config",
+        "copies",
+        "cpu",
+        "events",
+        "folios",
+        "lru",
+        "mms",
+        "next_pfn",
+        "next_slot",
+        "policy",
+        "slots",
+        "tables",
+        "touched",
+        "violations",
+    )
+
+    compounds: Map[int, Compound]
+    config: Config
+    copies: int
+    cpu: int
+    events: list[Event] | None
+    folios: Map[int, Folio]
+    lru: tuple[tuple[int | tuple[int, str], ...], ...]
+    mms: Map[int, Mm]
+    next_pfn: int
+    next_slot: int
+    policy: Policy
+    slots: Map[int, Slot]
+    tables: Map[int, PageTable]
+    touched: set[int]
+    violations: list[Violation]
+
+    def vma(self, mm: int, vpn: int) -> Vma | None:
+        """Linux find_vma(): the VMA that covers `vpn`, whichever range it belongs to."""
+        for area in self.mms[mm].areas.values():
+            if area.start <= vpn < area.start + area.pages:
+                return vma_of(area, vpn)
+        return None
+
+    def say(
+        self,
+        reason: Reason,
+        mm: int = -1,
+        vpn: int = -1,
+        pfn: int = -1,
+        *numbers: object,
+        to: int = -1,
+        slot: int = -1,
+    ) -> None:
+        """Keep a decision for the reader."""
+        if self.events is not None:
+            folio = folio_of(self, pfn) if pfn >= 0 and pfn in self.folios else None
+            self.events.append(Event(reason, mm, vpn, pfn, folio, numbers, to, slot))
+
+    # -- folios -------------------------------------------------------------------------------
+
+    def set_folio(self, pfn: int, folio: Folio) -> None:
+        self.folios = self.folios.set(pfn, folio)
+        self.touched.add(pfn)
+
+    def alloc(self, folio: Folio) -> int:
+        """A frame for `folio`, which waits in this CPU's lru_add batch.
+
+        Raises OutOfMemory when all `memory` frames are in use.
+        """
+        if len(self.folios) >= self.config.memory:
+            self.say(reasons.NO_MEMORY, -1, -1, -1, len(self.folios), self.config.memory)
+            raise OutOfMemory
+        pfn = self.next_pfn
+        self.next_pfn = pfn + 1
+        if self.policy.batches:
+            cpu = self.cpu
+            if len(self.lru[cpu]) >= LRU_BATCH:
+                self.lru_add_drain(cpu)
+            lru = list(self.lru)
+            lru[cpu] = (*lru[cpu], pfn)
+            self.lru = tuple(lru)
+            folio = replace(folio, batch=cpu)
+        self.set_folio(pfn, folio)
+        return pfn
+
+    def alloc_anon(self, mm: int, vpn: int, vma: Vma, data: Version) -> int:
+        """A fresh anonymous page for the PTE that is about to map it (folio_add_new_anon_rmap)."""
+        return self.alloc(
+            Folio(
+                data,
+                ((mm, vpn),),
+                self.policy.cow_sets and self.policy.bit == "page",
+                mlocked=vma.locked,
+            )
+        )
+
+    def put(self, pfn: int, folio: Folio) -> None:
+        """Store `folio`; without references it is freed (__folio_put)."""
+        if (
+            folio.maps
+            or folio.batch >= 0
+            or folio.gets
+            or folio.pins
+            or folio.slot >= 0
+            or folio.holds
+            or folio.batches
+            or folio.inode is not None
+        ):
+            self.set_folio(pfn, folio)
+        else:
+            self.say(reasons.FREED, -1, -1, pfn)
+            self.folios = self.folios.delete(pfn)
+            self.touched.add(pfn)
+
+    def map_page(self, pfn: int, mm: int, vpn: int) -> None:
+        folio = self.folios[pfn]
+        self.set_folio(pfn, replace(folio, maps=(*folio.maps, (mm, vpn))))
+        if folio.head >= 0:
+            large.add_mapping(self, folio.head, mm)
+
+    def unmap_page(self, pfn: int, mm: int, vpn: int, vma: Vma | None) -> None:
+        """Drop one mapping and its reference; an unmapped folio tries to leave the swap cache.
+
+        Linux folio_remove_rmap_pte() and free_folio_and_swap_cache().
+        """
+        folio = self.folios[pfn]
+        if folio.head >= 0:
+            large.unmap_page(self, pfn, mm, vpn)
+            return
+        if folio.mlocked and vma is not None and vma.locked:
+            self.add_to_batch(pfn, "munlock")
+            folio = self.folios[pfn]
+        maps = without(folio.maps, (mm, vpn))
+        folio = replace(folio, maps=maps)
+        if folio.slot >= 0 and not maps and self.slots[folio.slot].count == 0:
+            self.slots = self.slots.delete(folio.slot)
+            folio = replace(folio, slot=-1, dirty=True)
+        self.put(pfn, folio)
+
+    def lru_add_drain(self, cpu: int) -> None:
+        """This CPU's batches give their folios to the LRU, and their references back."""
+        batch = self.lru[cpu]
+        if not batch:
+            return
+        lru = list(self.lru)
+        lru[cpu] = ()
+        self.lru = tuple(lru)
+        self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
+        folios = self.folios
+        for entry in batch:
+            if type(entry) is int:
+                folio = replace(folios[entry], batch=-1)
+                if folio.maps:
+                    self.folios = folios = folios.set(entry, folio)
+                    self.touched.add(entry)
+                else:
+                    self.put(entry, folio)
+                    folios = self.folios
+            else:
+                assert type(entry) is tuple
+                self.leave_batch(cpu, *entry)
+                folios = self.folios
+
+    def leave_batch(self, cpu: int, pfn: int, name: str) -> None:
+        """Linux lru_lazyfree() and __munlock_folio(): put off until the batch is drained."""
+        folio = self.folios[pfn]
+        folio = replace(folio, batches=without(folio.batches, (cpu, name)))
+        if name == "munlock":
+            folio = replace(folio, mlocked=any(self.locked(mm, vpn) for mm, vpn in folio.maps))
+        elif folio.slot < 0 and folio.anon:
+            folio = replace(folio, swapbacked=False, referenced=False, active=False)
+        self.put(pfn, folio)
+
+    def locked(self, mm: int, vpn: int) -> bool:
+        vma = self.vma(mm, vpn) if mm in self.mms else None
+        return vma is not None and vma.locked
+
+    def add_to_batch(self, pfn: int, name: str) -> None:
+        """Linux folio_batch_add() of a folio on the LRU: the batch holds a reference."""
+        folio = self.folios[pfn]
+        if (self.cpu, name) in folio.batches:
+            return
+        lru = list(self.lru)
+        lru[self.cpu] = (*lru[self.cpu], (pfn, name))
+        self.lru = tuple(lru)
+        self.set_folio(pfn, replace(folio, batches=(*folio.batches, (self.cpu, name))))
+
+    def putback_lru(self, pfn: int, cpu: int) -> None:
+        """Linux folio_putback_lru(): an isolated folio that was kept goes through lru_add again."""
+        folio = self.folios[pfn]
+        if not self.policy.batches or folio.batch >= 0 or folio.head >= 0:
+            return
+        lru = list(self.lru)
+        lru[cpu] = (*lru[cpu], pfn)
+        self.lru = tuple(lru)
+        self.set_folio(pfn, replace(folio, batch=cpu))
+
+    # -- swap ---------------------------------------------------------------------------------
+
+    def set_slot(self, slot: int, value: Slot) -> None:
+        self.slots = self.slots.set(slot, value)
+        self.touched.add(~slot)
+        if value.cache >= 0:
+            self.touched.add(value.cache)
+
+    def free_swap(self, pfn: int) -> bool:
+        """Linux folio_free_swap(): leave the swap cache, if no swap entry is left."""
+        folio = self.folios[pfn]
+        if folio.head >= 0:
+            return large.free_swap(self, folio.head)
+        if self.slots[folio.slot].count:
+            return False
+        self.say(reasons.SWAPCACHE_FREED, -1, -1, pfn, slot=folio.slot)
+        self.slots = self.slots.delete(folio.slot)
+        self.put(pfn, replace(folio, slot=-1, dirty=True))
+        return True
+
+    def put_swap(self, slot: int) -> None:
+        """Drop one swap entry (free_swap_and_cache): the last one frees an unmapped cache folio."""
+        value = self.slots[slot]
+        self.set_slot(slot, replace(value, count=value.count - 1))
+        if value.count > 1:
+            return
+        if value.cache < 0:
+            self.slots = self.slots.delete(slot)
+        elif not folio_of(self, value.cache).mapcount:
+            self.free_swap(value.cache)
+
+
+def without(items: tuple[T, ...], item: T) -> tuple[T, ...]:
+    """`items` less one occurrence of `item`."""
+    at = items.index(item)
+    return items[:at] + items[at + 1 :]

@@ -1,0 +1,245 @@
+"""Large folios: mappings, owners, and the splits (mm/huge_memory.c, mm/rmap.c).
+
+A large folio's pages stand in `folios` like small ones; what they share stands in `compounds`
+under the head's frame number. A PMD maps all of it with one reference and one mapcount.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from . import reasons
+from .state import (
+    TABLE,
+    ZERO,
+    ZEROES,
+    Compound,
+    Folio,
+    HugeZero,
+    Pmd,
+    Present,
+    Version,
+)
+
+if TYPE_CHECKING:
+    from .draft import Draft
+    from .frames import Frames
+
+
+def alloc(
+    m: Frames, mm: int, first: int, data: list[Version] | None = None, *, hugetlb: bool = False,
+    mlocked: bool = False,
+) -> int:  # fmt: skip
+    """A large folio that one PMD of `mm` maps; returns its head, or -1 without free memory.
+
+    Large folios do not wait in an LRU batch (folio_batch_add() moves them at once).
+    """
+    pages = m.config.huge
+    if len(m.folios) + pages > m.config.memory:
+        m.say(reasons.NO_MEMORY, -1, -1, -1, len(m.folios), m.config.memory)
+        return -1
+    head = m.next_pfn
+    m.next_pfn = head + pages
+    exclusive = m.policy.cow_sets and m.policy.bit == "page"
+    folios = m.folios.mutate()
+    page = Folio(ZEROES, head=head)
+    for i in range(pages):
+        folios[head + i] = page if data is None else Folio(data[i], head=head)
+    if exclusive:
+        folios[head] = replace(folios[head], exclusive=True)
+    m.folios = folios.finish()
+    m.compounds = m.compounds.set(
+        head,
+        Compound(
+            pages,
+            ((mm, first),),
+            owners=((mm, 1),),
+            hugetlb=hugetlb,
+            swapbacked=not hugetlb,
+            dirty=True,
+            mlocked=mlocked,
+        ),
+    )
+    m.touched.add(head)
+    return head
+
+
+def set_compound(m: Frames, head: int, value: Compound) -> None:
+    """Store what the pages share; without references the folio is freed, pages and all."""
+    m.touched.add(head)
+    if value.refcount:
+        m.compounds = m.compounds.set(head, value)
+        return
+    m.say(reasons.FREED, -1, -1, head)
+    folios = m.folios.mutate()
+    for pfn in range(head, head + value.pages):
+        del folios[pfn]
+    m.folios = folios.finish()
+    m.compounds = m.compounds.delete(head)
+
+
+# -- mappings and owners ------------------------------------------------------------------------
+
+
+def add_owner(value: Compound, mm: int, count: int) -> Compound:
+    """Linux folio_add_return_large_mapcount(): two owner slots, and the bit "maybe shared"."""
+    for at, (owner, held) in enumerate(value.owners):
+        if owner == mm:
+            owners = (*value.owners[:at], (mm, held + count), *value.owners[at + 1 :])
+            return replace(value, owners=owners)
+    shared = value.shared or value.mapcount > 0
+    if len(value.owners) < 2:
+        return replace(value, owners=(*value.owners, (mm, count)), shared=shared)
+    return replace(value, shared=shared)
+
+
+def drop_owner(value: Compound, mm: int, count: int) -> Compound:
+    """Linux folio_sub_return_large_mapcount(); `value` has the mappings that are left."""
+    owners = tuple(
+        (owner, held - count if owner == mm else held)
+        for owner, held in value.owners
+        if owner != mm or held > count
+    )
+    shared = value.shared and all(held != value.mapcount for _, held in owners)
+    return replace(value, owners=owners, shared=shared and value.mapcount > 0)
+
+
+def add_mapping(m: Frames, head: int, mm: int) -> None:
+    """One more PTE maps a page of the folio."""
+    value = m.compounds[head]
+    set_compound(m, head, replace(add_owner(value, mm, 1), ptes=value.ptes + 1))
+
+
+def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
+    """One PTE less: folio_remove_rmap_pte(), and the folio tries to leave the swap cache."""
+    page = m.folios[pfn]
+    m.set_folio(pfn, replace(page, maps=tuple(at for at in page.maps if at != (mm, vpn))))
+    value = m.compounds[page.head]
+    left = drop_owner(replace(value, ptes=value.ptes - 1), mm, 1)
+    leave(m, page.head, replace(left, partly=left.mapcount > 0))
+
+
+def add_pmd(m: Frames, head: int, mm: int, first: int) -> None:
+    value = m.compounds[head]
+    set_compound(m, head, replace(add_owner(value, mm, 1), maps=(*value.maps, (mm, first))))
+
+
+def unmap_pmd(m: Frames, head: int, mm: int, first: int) -> None:
+    """One PMD less: folio_remove_rmap_pmd()."""
+    value = m.compounds[head]
+    maps = tuple(at for at in value.maps if at != (mm, first))
+    leave(m, head, drop_owner(replace(value, maps=maps), mm, 1))
+
+
+def leave(m: Frames, head: int, value: Compound) -> None:
+    m.compounds = m.compounds.set(head, value)
+    if value.slot >= 0 and not value.mapcount and free_swap(m, head):
+        return
+    set_compound(m, head, m.compounds[head])
+
+
+def free_swap(m: Frames, head: int) -> bool:
+    """Linux folio_free_swap(): leave the swap cache, unless a page of it is still an entry."""
+    value = m.compounds[head]
+    slots = range(value.slot, value.slot + value.pages)
+    if any(m.slots[slot].count for slot in slots):
+        return False
+    m.say(reasons.SWAPCACHE_FREED, -1, -1, head, slot=value.slot)
+    mutation = m.slots.mutate()
+    for slot in slots:
+        del mutation[slot]
+    m.slots = mutation.finish()
+    set_compound(m, head, replace(value, slot=-1, dirty=True))
+    return True
+
+
+# -- splits -------------------------------------------------------------------------------------
+
+
+def split_pmd(m: Draft, mm: int, first: int) -> None:
+    """Linux __split_huge_pmd_locked(): one PMD becomes PTEs with the same bits; never fails."""
+    pmd = m.tables[mm][~first]
+    table = m.tables[mm].mutate()
+    table[~first] = TABLE
+    pages = m.config.huge
+    if type(pmd) is HugeZero:
+        for vpn in range(first, first + pages):
+            table[vpn] = replace(ZERO, uffd_wp=pmd.uffd_wp)
+        m.tables = m.tables.set(mm, table.finish())
+        m.say(reasons.SPLIT_HUGE_ZERO, mm, first, -1, pages)
+        return
+    assert type(pmd) is Pmd
+    assert not m.compounds[pmd.pfn].hugetlb
+    head = pmd.pfn
+    distributes = m.policy.split_distributes
+    bit = m.folios[head].exclusive
+    folios = m.folios.mutate()
+    for i in range(pages):
+        table[first + i] = Present(
+            head + i, pmd.write, pmd.dirty, pmd.young,
+            pmd.exclusive and (distributes or not i), pmd.uffd_wp, pmd.soft_dirty,
+        )  # fmt: skip
+        page = folios[head + i]
+        folios[head + i] = replace(
+            page,
+            maps=(*page.maps, (mm, first + i)),
+            exclusive=page.exclusive or (bit and distributes),
+        )
+    m.folios = folios.finish()
+    m.tables = m.tables.set(mm, table.finish())
+    value = m.compounds[head]
+    maps = tuple(at for at in value.maps if at != (mm, first))
+    value = add_owner(replace(value, ptes=value.ptes + pages), mm, pages)
+    set_compound(m, head, drop_owner(replace(value, maps=maps), mm, 1))
+    m.touched.update(range(head, head + pages))
+    m.say(reasons.SPLIT_PMD, mm, first, head, pages, "exclusive" if bit else "not exclusive")
+
+
+def split_partial(m: Draft, mm: int, pages: range) -> None:
+    """Split every huge PMD that these pages cover only in part."""
+    for first in m.pmds(mm, pages):
+        if first < pages.start or pages.stop < first + m.config.huge:
+            split_pmd(m, mm, first)
+
+
+def split_folio(m: Draft, head: int) -> str:
+    """Linux split_folio(): base pages of their own. Returns why it cannot be, or "".
+
+    Every mapping becomes a migration entry meanwhile, which remembers the exclusive bit where the
+    policy has it do so; any reference beyond mappings and swap cache refuses.
+    """
+    value = m.compounds[head]
+    spare = value.refcount - value.mapcount - (value.pages if value.slot >= 0 else 0)
+    if spare or value.hugetlb:
+        why = f"{spare} references beyond its mappings" if spare else "hugetlb pages never split"
+        m.say(reasons.SPLIT_REFUSED, -1, -1, head, why)
+        return why
+    for mm, first in value.maps:
+        split_pmd(m, mm, first)
+    value = m.compounds[head]
+    keeps = m.policy.bit == "page" and m.policy.migration_keeps
+    folios = m.folios.mutate()
+    for i in range(value.pages):
+        page = folios[head + i]
+        slot = value.slot + i if value.slot >= 0 else -1
+        if not page.maps and (slot < 0 or not m.slots[slot].count):
+            del folios[head + i]
+            if slot >= 0:
+                m.slots = m.slots.delete(slot)
+            continue
+        folios[head + i] = Folio(
+            page.data,
+            page.maps,
+            page.exclusive and keeps,
+            slot=slot,
+            swapbacked=value.swapbacked,
+            dirty=value.dirty,
+            mlocked=value.mlocked,
+        )
+    m.folios = folios.finish()
+    m.compounds = m.compounds.delete(head)
+    m.touched.update(range(head, head + value.pages))
+    m.say(reasons.SPLIT_FOLIO, -1, -1, head, value.pages)
+    return ""

@@ -1,0 +1,167 @@
+"""`state.frames` of `trace/1`: every live frame, its flags, and the ledger of its folio."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from app.engine.state import (
+    GUP_PIN_COUNTING_BIAS,
+    Compound,
+    Folio,
+    HugeZero,
+    Machine,
+    Zero,
+    folio_of,
+    mapcount,
+)
+
+from .names import Names, frame_label, slot_label, until
+
+Json = dict[str, Any]
+
+RUN_LENGTH = 16
+"""More equal neighbours than this are one entry."""
+
+
+def frames(machine: Machine, names: Names) -> Json:
+    """Every live frame; long runs of equal neighbours are one entry, `f1:f512`."""
+    out: Json = {}
+    for _, group in groupby(sorted(machine.folios), Shapes(machine)):
+        pfns = list(group)
+        if len(pfns) > RUN_LENGTH:
+            label = until(frame_label(pfns[0]), len(pfns))
+            assert label is not None
+            out[label] = frame(machine, pfns[0], names, len(pfns))
+        else:
+            out |= {frame_label(pfn): frame(machine, pfn, names) for pfn in pfns}
+    kinds = {type(entry) for table in machine.tables.values() for entry in table.values()}
+    if Zero in kinds:
+        out["zero"] = {"flags": ["zero"], "noisy_flags": []}
+    if HugeZero in kinds:
+        out["hzero"] = {"flags": ["thp", "zero"], "noisy_flags": []}
+    return out
+
+
+class Shapes:
+    """What two neighbouring frames must have in common to be told as one run."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.count = -1
+
+    def __call__(self, pfn: int) -> tuple[object, ...]:
+        self.count += 1
+        page = self.machine.folios[pfn]
+        maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
+        if page.head >= 0:
+            return (pfn - self.count, page.head, pfn == page.head, maps, page.exclusive,
+                    page.data.value)  # fmt: skip
+        if page.gets or page.pins or page.holds or page.slot >= 0 or page.inode is not None:
+            return (pfn,)
+        return (pfn - self.count, maps, page.exclusive, page.data.value, page.batch, page.batches,
+                page.dirty, page.referenced, page.active, page.mlocked, page.ksm, page.swapbacked,
+                page.anon)  # fmt: skip
+
+
+def flags(machine: Machine, pfn: int) -> list[str]:
+    """The compared flags of /proc/kpageflags, in the order of `trace-format.md`."""
+    page = machine.folios[pfn]
+    folio = folio_of(machine, pfn)
+    large = type(folio) is Compound
+    hugetlb = type(folio) is Compound and folio.hugetlb
+    has = {
+        "anon": page.anon,
+        "exclusive": page.exclusive,
+        "swapcache": folio.slot >= 0,
+        "swapbacked": folio.swapbacked,
+        "ksm": page.ksm,
+        "thp": large and not hugetlb,
+        "compound_head": large and pfn == page.head,
+        "compound_tail": large and pfn != page.head,
+        "hugetlb": hugetlb,
+        "mlocked": folio.mlocked,
+    }
+    return [name for name, yes in has.items() if yes]
+
+
+def noisy_flags(folio: Folio | Compound) -> list[str]:
+    has = {
+        "active": folio.active,
+        "dirty": folio.dirty,
+        "lru": type(folio) is Compound or (type(folio) is Folio and folio.lru),
+        "referenced": folio.referenced,
+        "unevictable": folio.mlocked,
+    }
+    return [name for name, yes in has.items() if yes]
+
+
+def frame(machine: Machine, pfn: int, names: Names, count: int = 1) -> Json:
+    """One frame, or `count` alike from `pfn` on. Of a large folio the counts are the folio's."""
+    page = machine.folios[pfn]
+    folio = folio_of(machine, pfn)
+    large = type(folio) is Compound
+    return {
+        "mapcount": mapcount(machine, pfn),
+        "flags": flags(machine, pfn),
+        "noisy_flags": noisy_flags(folio),
+        "refcount": folio.refcount,
+        "pincount": folio.pincount,
+        "ledger": large_ledger(machine, page.head, names) if large else ledger(page, names, count),
+        "order": folio.pages.bit_length() - 1 if type(folio) is Compound else 0,
+        "head": frame_label(page.head if large else pfn)
+        if large or count == 1
+        else until(frame_label(pfn), count),
+        "exclusive": page.exclusive,
+        "value": page.data.value,
+    }
+
+
+def ledger(folio: Folio, names: Names, count: int = 1) -> list[Json]:
+    """A small folio's references; their counts add up to its refcount."""
+    items: list[Json] = [
+        {"holder": names.place(mm, vpn, count), "kind": "map", "count": 1} for mm, vpn in folio.maps
+    ]
+    items += taken(folio, GUP_PIN_COUNTING_BIAS)
+    if folio.slot >= 0:
+        items.append({"holder": slot_label(folio.slot), "kind": "swapcache", "count": 1})
+    if folio.batch >= 0:
+        items.append({"holder": f"cpu {folio.batch}", "kind": "lru_add", "count": 1})
+    items.extend({"holder": f"cpu {cpu}", "kind": name, "count": 1} for cpu, name in folio.batches)
+    if folio.inode is not None:
+        items.append({"holder": "page cache", "kind": "pagecache", "count": 1})
+    return items + held(folio)
+
+
+def large_ledger(machine: Machine, head: int, names: Names) -> list[Json]:
+    """A large folio's references: one for a PMD, one for each PTE (told in runs of neighbours)."""
+    folio = machine.compounds[head]
+    items: list[Json] = [
+        {"holder": names.place(mm, first, folio.pages), "kind": "map", "count": 1}
+        for mm, first in folio.maps
+    ]
+    ptes = sorted(at for pfn in range(head, head + folio.pages) for at in machine.folios[pfn].maps)
+    for _, group in groupby(enumerate(ptes), lambda item: (item[1][0], item[1][1] - item[0])):
+        run = [at for _, at in group]
+        holder = names.place(*run[0], len(run))
+        items.append({"holder": holder, "kind": "map", "count": len(run)})
+    items += taken(folio, 1)
+    if folio.slot >= 0:
+        slots = until(slot_label(folio.slot), folio.pages)
+        items.append({"holder": slots, "kind": "swapcache", "count": folio.pages})
+    return items + held(folio)
+
+
+def taken(folio: Folio | Compound, weight: int) -> list[Json]:
+    """What handles hold. A pin weighs 1024 on a small folio, and 1 on a large one."""
+    return [
+        {"holder": name, "kind": kind, "count": each * handles.count(name)}
+        for handles, kind, each in ((folio.pins, "pin", weight), (folio.gets, "get", 1))
+        for name in dict.fromkeys(handles)
+    ]
+
+
+def held(folio: Folio | Compound) -> list[Json]:
+    if not folio.holds:
+        return []
+    return [{"holder": "nobody in particular", "kind": "hold", "count": folio.holds}]
