@@ -107,7 +107,8 @@ def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
     if path.startswith("/api/"):
         nearest = api_step_url(error.run_id, error.last)
     elif path.startswith("/c/"):
-        nearest = compare_url(*error.run_id.split(".."), error.last)
+        left, _, right = error.run_id.partition("..")
+        nearest = compare_url(left, right, error.last)
     elif path.endswith((".json", ".txt")):
         nearest = step_twin_url(error.run_id, error.last, path.rsplit(".", 1)[1])
     else:

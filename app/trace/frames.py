@@ -25,14 +25,14 @@ RUN_LENGTH = 16
 
 
 def frames(machine: Machine, names: Names) -> Json:
-    """Every live frame; long runs of equal neighbours are one entry, `f1:f512`."""
+    """Every live frame; long runs of equal pages of a large folio are one entry, `f1:f512`."""
     out: Json = {}
     for _, group in groupby(sorted(machine.folios), Shapes(machine)):
         pfns = list(group)
         if len(pfns) > RUN_LENGTH:
             label = until(frame_label(pfns[0]), len(pfns))
             assert label is not None
-            out[label] = frame(machine, pfns[0], names, len(pfns))
+            out[label] = frame(machine, pfns[0], names)
         else:
             out |= {frame_label(pfn): frame(machine, pfn, names) for pfn in pfns}
     kinds = {type(entry) for table in machine.tables.values() for entry in table.values()}
@@ -53,15 +53,11 @@ class Shapes:
     def __call__(self, pfn: int) -> tuple[object, ...]:
         self.count += 1
         page = self.machine.folios[pfn]
-        maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
-        if page.head >= 0:
-            return (pfn - self.count, page.head, pfn == page.head, maps, page.exclusive,
-                    page.data.value)  # fmt: skip
-        if page.gets or page.pins or page.holds or page.slot >= 0 or page.inode is not None:
+        if page.head < 0:
             return (pfn,)
-        return (pfn - self.count, maps, page.exclusive, page.data.value, page.batch, page.batches,
-                page.dirty, page.referenced, page.active, page.mlocked, page.ksm, page.swapbacked,
-                page.anon)  # fmt: skip
+        maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
+        first = pfn == page.head
+        return (pfn - self.count, page.head, first, maps, page.exclusive, page.data.value)
 
 
 def flags(machine: Machine, pfn: int) -> list[str]:
@@ -96,8 +92,8 @@ def noisy_flags(folio: Folio | Compound) -> list[str]:
     return [name for name, yes in has.items() if yes]
 
 
-def frame(machine: Machine, pfn: int, names: Names, count: int = 1) -> Json:
-    """One frame, or `count` alike from `pfn` on. Of a large folio the counts are the folio's."""
+def frame(machine: Machine, pfn: int, names: Names) -> Json:
+    """One frame. Of a page of a large folio refcount, pincount and ledger are the folio's."""
     page = machine.folios[pfn]
     folio = folio_of(machine, pfn)
     large = type(folio) is Compound
@@ -107,20 +103,18 @@ def frame(machine: Machine, pfn: int, names: Names, count: int = 1) -> Json:
         "noisy_flags": noisy_flags(folio),
         "refcount": folio.refcount,
         "pincount": folio.pincount,
-        "ledger": large_ledger(machine, page.head, names) if large else ledger(page, names, count),
+        "ledger": large_ledger(machine, page.head, names) if large else ledger(page, names),
         "order": folio.pages.bit_length() - 1 if type(folio) is Compound else 0,
-        "head": frame_label(page.head if large else pfn)
-        if large or count == 1
-        else until(frame_label(pfn), count),
+        "head": frame_label(page.head if large else pfn),
         "exclusive": page.exclusive,
         "value": page.data.value,
     }
 
 
-def ledger(folio: Folio, names: Names, count: int = 1) -> list[Json]:
+def ledger(folio: Folio, names: Names) -> list[Json]:
     """A small folio's references; their counts add up to its refcount."""
     items: list[Json] = [
-        {"holder": names.place(mm, vpn, count), "kind": "map", "count": 1} for mm, vpn in folio.maps
+        {"holder": names.place(mm, vpn), "kind": "map", "count": 1} for mm, vpn in folio.maps
     ]
     items += taken(folio, GUP_PIN_COUNTING_BIAS)
     if folio.slot >= 0:

@@ -72,13 +72,18 @@ def states(plan: Alignment, what: Comparable, left: Json, right: Json) -> Differ
             k if kind == "handle" else plan.names.to_shared(k): v for k, v in right[part].items()
         }
         for label in dict.fromkeys([*mine, *theirs]):
-            a, b = mine.get(label), theirs.get(label)
-            words = things(kind, a, b, plan.names, what)
-            if words:
-                subject = name_of(label, plan.names, a, b)
-                quiet = kind == "frame" and a is not None and b is not None and in_batches(a, b)
+            ours, other = mine.get(label), theirs.get(label)
+            told = things(kind, ours, other, plan.names, what)
+            if told:
+                subject = name_of(label, plan.names, ours, other)
+                quiet = (
+                    kind == "frame"
+                    and ours is not None
+                    and other is not None
+                    and in_batches(ours, other)
+                )
                 out[kind, "", label] = Difference(
-                    kind, subject, ("", label), *words, quiet and ", " not in words[0]
+                    kind, subject, ("", label), *told, quiet and ", " not in told[0]
                 )
     return out
 

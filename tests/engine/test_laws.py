@@ -59,9 +59,9 @@ def check_machine(machine: Machine) -> None:
             assert machine.slots[folio.slot].cache == pfn, "the swap cache does not know its folio"
         in_batches = [e for batch in machine.lru for e in batch if e == pfn]
         assert len(in_batches) == (folio.batch >= 0), "the LRU batch and the folio disagree"
-    for slot, value in machine.slots.items():
-        assert value.count == swapped.get(slot, 0), "a slot's count is not its entries"
-        assert value.count or value.cache >= 0, "a slot that nobody names is alive"
+    for slot, entry in machine.slots.items():
+        assert entry.count == swapped.get(slot, 0), "a slot's count is not its entries"
+        assert entry.count or entry.cache >= 0, "a slot that nobody names is alive"
     held = [pfn for h in machine.handles.values() for _, pfn in h.pages if pfn >= 0]
     assert (
         sorted(held)
