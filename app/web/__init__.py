@@ -17,8 +17,10 @@ from . import (
     elsewhere,
     explorer,
     home,
+    learn,
     matrix_routes,
     problems,
+    quiz,
     reference,
     templating,
 )
@@ -51,5 +53,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(elsewhere.router(runs, templates, settings))
     app.include_router(compare_routes.router(runs, templates, settings))
     app.include_router(matrix_routes.router(runs, templates, settings))
+    app.include_router(quiz.router(runs, templates))
+    app.include_router(learn.router(runs, templates))
     app.include_router(explorer.router(runs, templates, settings))
     app.mount("/static", Files(directory=resource("static")), name="static")
