@@ -185,7 +185,10 @@ class RunService:
         kept = self.peek(run_id)
         if kept is not None:
             return kept
-        return await self._flight(("load", run_id), lambda: self._replay(self._find(run_id)))
+        # Asked again in flight: it may have landed since, and be played only once.
+        return await self._flight(
+            ("load", run_id), lambda: self.peek(run_id) or self._replay(self._find(run_id))
+        )
 
     async def _flight(
         self, key: tuple[str, ...], make: Callable[[], LoadedRun | Heavy]
