@@ -76,13 +76,13 @@ clean: ## remove everything that make made (not the data)
 
 .venv/.run-ready: .venv/bin/python requirements.lock pyproject.toml
 	@echo 'Installing the locked dependencies into .venv ...'
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/.test-ready: .venv/.run-ready requirements-dev.lock
 	@echo 'Installing the locked tools for the tests into .venv ...'
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 browser: .venv/.test-ready
