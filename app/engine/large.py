@@ -121,6 +121,21 @@ def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
     leave(m, page.head, replace(left, partly=left.mapcount > 0))
 
 
+def unmap_pages(m: Frames, head: int, mm: int, mapped: list[tuple[int, int]]) -> None:
+    """All at once: the (pfn, vpn) of PTEs of `mm` that map pages of one folio."""
+    folios = m.folios.mutate()
+    for pfn, vpn in mapped:
+        page = folios[pfn]
+        maps = page.maps
+        left = () if len(maps) == 1 else tuple(at for at in maps if at != (mm, vpn))
+        folios[pfn] = replace(page, maps=left)
+    m.folios = folios.finish()
+    value = m.compounds[head]
+    value = drop_owner(replace(value, ptes=value.ptes - len(mapped)), mm, len(mapped))
+    m.say(reasons.ZAPPED_PTES, mm, mapped[0][1], head, len(mapped))
+    leave(m, head, replace(value, partly=value.mapcount > 0))
+
+
 def add_pmd(m: Frames, head: int, mm: int, first: int) -> None:
     value = m.compounds[head]
     set_compound(m, head, replace(add_owner(value, mm, 1), maps=(*value.maps, (mm, first))))
@@ -193,7 +208,8 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     maps = tuple(at for at in value.maps if at != (mm, first))
     value = add_owner(replace(value, ptes=value.ptes + pages), mm, pages)
     set_compound(m, head, drop_owner(replace(value, maps=maps), mm, 1))
-    m.touched.update(range(head, head + pages))
+    if not distributes:
+        m.touched.update(range(head, head + pages))
     m.say(reasons.SPLIT_PMD, mm, first, head, pages, "exclusive" if bit else "not exclusive")
 
 

@@ -1,4 +1,4 @@
-"""The address space: mmap, munmap, mprotect, mremap, mlock (mm/vma.c, mprotect.c, mremap.c)."""
+"""The address space: mmap, munmap, mprotect, mlock (mm/vma.c, mm/mprotect.c)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ from .reuse import is_exclusive
 from .state import (
     Area,
     Entry,
-    HugeZero,
     Marker,
     Pmd,
     Present,
     Swapped,
     Vma,
-    Zero,
     folio_of,
 )
 
@@ -103,9 +101,13 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     for key in pmd_keys(m, mm, pages):
         zap_key(m, mm, key, None)
     table = m.tables[mm]
-    present = [vpn for vpn in pages if vpn in table]
-    for vpn in present:
-        zap_key(m, mm, vpn, vma_of(area, vpn))
+    present = [(vpn, table[vpn]) for vpn in pages if vpn in table]
+    left = table.mutate()
+    for vpn, _ in present:
+        del left[vpn]
+    m.tables = m.tables.set(mm, left.finish())
+    for vpn, pte in zap_large(m, mm, present):
+        zap_entry(m, mm, vpn, pte, vma_of(area, vpn))
     if present and m.policy.zap_drains:
         m.lru_add_drain(m.cpu)
     for vpn in pages:
@@ -121,6 +123,24 @@ def pmd_keys(m: Draft, mm: int, pages: range) -> list[int]:
     start = -(-pages.start // huge) * huge
     firsts = range(start, pages.stop - huge + 1, huge)
     return [~first for first in firsts if ~first in table]
+
+
+def zap_large(m: Draft, mm: int, entries: list[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+    """Let go of the PTEs that map large folios, folio by folio; returns all other entries."""
+    if not m.compounds:
+        return entries
+    others: list[tuple[int, Entry]] = []
+    mapped: dict[int, list[tuple[int, int]]] = {}
+    for vpn, pte in entries:
+        head = m.folios[pte.pfn].head if type(pte) is Present else -1
+        if head < 0:
+            others.append((vpn, pte))
+        else:
+            assert type(pte) is Present
+            mapped.setdefault(head, []).append((pte.pfn, vpn))
+    for head, pages in mapped.items():
+        large.unmap_pages(m, head, mm, pages)
+    return others
 
 
 def zap_key(m: Draft, mm: int, key: int, vma: Vma | None) -> None:
@@ -161,7 +181,7 @@ def exit_mm(m: Draft, mm: int) -> None:
     table = m.tables[mm]
     areas = m.mms[mm].areas.values()
     m.tables = m.tables.delete(mm)
-    for vpn, pte in sorted(table.items(), key=itemgetter(0)):
+    for vpn, pte in zap_large(m, mm, sorted(table.items(), key=itemgetter(0))):
         vma = None
         if type(pte) is Present and pte.pfn in m.folios and m.folios[pte.pfn].mlocked:
             area = next(a for a in areas if a.start <= vpn < a.start + a.pages)
@@ -289,71 +309,6 @@ def upgrade_pte(m: Draft, mm: int, vpn: int, pte: Present) -> None:
     else:
         m.set_pte(mm, vpn, replace(pte, write=True))
         m.say(reasons.UPGRADED, mm, vpn, pte.pfn)
-
-
-def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
-    """Linux move_page_tables(): entries move as they are; handles follow their page."""
-    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
-    area = split_vmas(m, mm, m.mms[mm].areas[name], pages)
-    inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
-    if len(inside) != 1 or inside[0].hi - inside[0].lo != len(pages):
-        raise Failed("EFAULT", "the pages are not one mapping")
-    start = new_range(m, mm, len(pages))
-    by = start - pages.start
-    moved = replace(inside[0], lo=inside[0].lo + by, hi=inside[0].hi + by)
-    rest = tuple(v for v in area.vmas if v is not inside[0])
-    m.set_area(mm, name, replace(area, vmas=rest))
-    offset = area.offset + pages.start - area.start
-    add_area(m, mm, target, Area(start, len(pages), (moved,), area.inode, offset))
-    m.say(reasons.MOVED, mm, pages.start, -1, name, target)
-    for first in m.pmds(mm, pages):
-        # The target starts on a PMD; a range that does not cannot keep its huge PMDs.
-        if (first + by) % m.config.huge or pages.stop < first + m.config.huge:
-            large.split_pmd(m, mm, first)
-        else:
-            move_pmd(m, mm, first, first + by)
-    for vpn in pages:
-        move_page(m, mm, vpn, vpn + by)
-
-
-def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
-    table = m.tables[mm]
-    pmd = table[~first]
-    assert type(pmd) is Pmd or type(pmd) is HugeZero
-    if pmd.uffd_wp:
-        pmd = replace(pmd, uffd_wp=False)
-    m.tables = m.tables.set(mm, table.delete(~first).set(~to, pmd))
-    if type(pmd) is Pmd:
-        value = m.compounds[pmd.pfn]
-        maps = tuple((mm, to) if at == (mm, first) else at for at in value.maps)
-        large.set_compound(m, pmd.pfn, replace(value, maps=maps))
-        m.say(reasons.MOVED_PMD, mm, to, pmd.pfn)
-
-
-def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
-    table = m.tables[mm]
-    pte = table.get(vpn)
-    if pte is not None:
-        moved = moved_pte(pte)
-        table = table.delete(vpn)
-        m.tables = m.tables.set(mm, table if moved is None else table.set(to, moved))
-        if type(pte) is Present:
-            folio = m.folios[pte.pfn]
-            maps = tuple((mm, to) if at == (mm, vpn) else at for at in folio.maps)
-            m.set_folio(pte.pfn, replace(folio, maps=maps))
-    ghosts = m.ghosts[mm]
-    if vpn in ghosts:
-        m.ghosts = m.ghosts.set(mm, ghosts.delete(vpn).set(to, ghosts[vpn]))
-    m.let_go(mm, vpn, to)
-
-
-def moved_pte(pte: Entry) -> Entry | None:
-    """Without a feature that tells userfaultfd, its protection stays behind."""
-    if type(pte) is Marker:
-        return None
-    if isinstance(pte, Present | Swapped | Zero) and pte.uffd_wp:
-        return replace(pte, uffd_wp=False)
-    return pte
 
 
 def mlock(m: Draft, mm: int, name: str, pages: range) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from . import access, advice, fork, mapping, uffd
+from . import access, advice, fork, mapping, move, uffd
 from . import operations as ops
 from .draft import Draft
 from .gup import get_user_page, hold_pages
@@ -144,7 +144,7 @@ def mprotect(m: Draft, op: ops.Mprotect) -> Outcome:
 
 def mremap(m: Draft, op: ops.Mremap) -> Outcome:
     mm, _, pages = entered(m, op.actor, op.place)
-    mapping.mremap(m, mm, op.place.area, pages, op.target)
+    move.mremap(m, mm, op.place.area, pages, op.target)
     return DONE
 
 

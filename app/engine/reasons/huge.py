@@ -87,6 +87,10 @@ ZAPPED_PMD = Reason(
     "unmap", "", "zap_huge_pmd", "The PMD of {f} is cleared.",
     "one mapcount and one reference less", _HUGE,
 )  # fmt: skip
+ZAPPED_PTES = Reason(
+    "unmap", "", "zap_present_folio_ptes", "{0} PTEs of {f} are cleared.",
+    "{0} mapcounts and references less", "mm/memory.c",
+)  # fmt: skip
 MOVED_PMD = Reason(
     "move", "", "move_huge_pmd", "The PMD of {f} moves as it is.", "the whole PMD moves", _HUGE
 )

@@ -1,0 +1,76 @@
+"""mremap(2): mm/mremap.c."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from . import large, reasons
+from .draft import Draft
+from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
+from .outcome import Failed
+from .state import Area, Entry, HugeZero, Marker, Pmd, Present, Swapped, Zero
+
+
+def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
+    """Linux move_page_tables(): entries move as they are; handles follow their page."""
+    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
+    area = split_vmas(m, mm, m.mms[mm].areas[name], pages)
+    inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
+    if len(inside) != 1 or inside[0].hi - inside[0].lo != len(pages):
+        raise Failed("EFAULT", "the pages are not one mapping")
+    start = new_range(m, mm, len(pages))
+    by = start - pages.start
+    moved = replace(inside[0], lo=inside[0].lo + by, hi=inside[0].hi + by)
+    rest = tuple(v for v in area.vmas if v is not inside[0])
+    m.set_area(mm, name, replace(area, vmas=rest))
+    offset = area.offset + pages.start - area.start
+    add_area(m, mm, target, Area(start, len(pages), (moved,), area.inode, offset))
+    m.say(reasons.MOVED, mm, pages.start, -1, name, target)
+    for first in m.pmds(mm, pages):
+        # The target starts on a PMD; a range that does not cannot keep its huge PMDs.
+        if (first + by) % m.config.huge or pages.stop < first + m.config.huge:
+            large.split_pmd(m, mm, first)
+        else:
+            move_pmd(m, mm, first, first + by)
+    for vpn in pages:
+        move_page(m, mm, vpn, vpn + by)
+
+
+def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
+    table = m.tables[mm]
+    pmd = table[~first]
+    assert type(pmd) is Pmd or type(pmd) is HugeZero
+    if pmd.uffd_wp:
+        pmd = replace(pmd, uffd_wp=False)
+    m.tables = m.tables.set(mm, table.delete(~first).set(~to, pmd))
+    if type(pmd) is Pmd:
+        value = m.compounds[pmd.pfn]
+        maps = tuple((mm, to) if at == (mm, first) else at for at in value.maps)
+        large.set_compound(m, pmd.pfn, replace(value, maps=maps))
+        m.say(reasons.MOVED_PMD, mm, to, pmd.pfn)
+
+
+def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
+    table = m.tables[mm]
+    pte = table.get(vpn)
+    if pte is not None:
+        moved = moved_pte(pte)
+        table = table.delete(vpn)
+        m.tables = m.tables.set(mm, table if moved is None else table.set(to, moved))
+        if type(pte) is Present:
+            folio = m.folios[pte.pfn]
+            maps = tuple((mm, to) if at == (mm, vpn) else at for at in folio.maps)
+            m.set_folio(pte.pfn, replace(folio, maps=maps))
+    ghosts = m.ghosts[mm]
+    if vpn in ghosts:
+        m.ghosts = m.ghosts.set(mm, ghosts.delete(vpn).set(to, ghosts[vpn]))
+    m.let_go(mm, vpn, to)
+
+
+def moved_pte(pte: Entry) -> Entry | None:
+    """Without a feature that tells userfaultfd, its protection stays behind."""
+    if type(pte) is Marker:
+        return None
+    if isinstance(pte, Present | Swapped | Zero) and pte.uffd_wp:
+        return replace(pte, uffd_wp=False)
+    return pte
