@@ -12,7 +12,7 @@ from msgspec import Struct
 from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
 from app.engine.draft import Event, Violation
-from app.engine.operations import HandleWrite
+from app.engine.operations import HandleWrite, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
 from app.engine.policy import Policy
 from app.engine.safety import Audit
@@ -141,13 +141,18 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
         except NotModelled as missing:
             raise not_modelled(source.line, source.text, missing.what) from missing
         machine = done.after
-        device = type(source.op) is HandleWrite
+        device = any(type(op) is HandleWrite for op in lines_of(source.op))
         violations = (*done.violations, *audit.after(machine, done.touched, device=device))
         broken += violations
         checksum = chain(checksum, machine, done.outcome, done.touched)
         found = evaluate(source.expects, machine, done.outcome, broken, policy)
         steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
     return Run(scenario, policy, tuple(steps))
+
+
+def lines_of(op: Operation) -> tuple[Operation, ...]:
+    """The operations of a step: those of a `par` block, or the one."""
+    return op.lines if type(op) is Par else (op,)
 
 
 def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:
