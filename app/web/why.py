@@ -12,10 +12,14 @@ TITLES = {
     "fault": "Fault", "decide": "Decide", "copy": "Copy", "reuse": "Reuse", "install": "Install",
     "share": "Share", "keep": "Keep", "hold": "Take a reference", "drop": "Drop a reference",
     "store": "Store", "swap": "Swap", "free": "Free", "map": "Map", "unmap": "Unmap",
-    "protect": "Protect", "move": "Move", "count": "Count", "refuse": "Refuse",
-    "lazyfree": "May be discarded", "advise": "Advise", "lock": "Lock",
+    "protect": "Protect", "split": "Split", "clear": "Clear", "move": "Move",
+    "count": "Count", "refuse": "Refuse", "lazyfree": "May be discarded", "advise": "Advise",
+    "lock": "Lock",
 }  # fmt: skip
-WEIGHT = ("copy", "reuse", "refuse", "keep", "share", "swap", "hold", "install", "protect")
+WEIGHT = (
+    "copy", "reuse", "refuse", "keep", "share", "swap", "hold", "move", "install", "split",
+    "protect",
+)  # fmt: skip
 """Which event says best what the step did; the first one that is there leads."""
 SHOWN = 24
 """Events listed in full; a fork of a thousand pages has thousands that are alike."""
@@ -98,8 +102,16 @@ def lead_of(step: Json, events: list[Json], violations: list[Json]) -> str:
         return "Nothing is mapped yet. Press → to play the first step."
     if violations:
         return sentence(str(violations[0]["because"]))
-    decided = [event for event in events if event["kind"] == "decide"]
     done = next((e for kind in WEIGHT for e in events if e["kind"] == kind), None)
+    # The decision that led to what was done, not that of another page of the same step.
+    before = events[: events.index(done)] if done is not None else events
+    frame = done["frame"] if done is not None else None
+    alone = done is None or [e["kind"] for e in events].count(done["kind"]) == 1
+    decided = [
+        event
+        for event in before
+        if event["kind"] == "decide" and (alone or event["frame"] == frame)
+    ]
     parts = []
     if decided:
         parts.append(f"{decided[-1]['decision'].rstrip('.')}: {decided[-1]['because']}")
@@ -114,6 +126,8 @@ def lead_of(step: Json, events: list[Json], violations: list[Json]) -> str:
         parts.append(f"{outcome['error']}: {outcome.get('reason') or 'the step failed'}")
     if not parts and outcome.get("value") is not None:
         parts.append(f"It reads {outcome['value']}. No page table changes")
+    if not parts and " write " in f"{step['text']} ":
+        parts.append("The page is mapped writable: the CPU stores without a fault")
     return " ".join(sentence(part) for part in parts) or "Nothing in memory changes."
 
 
