@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.engine = open_engine(settings)
     app.state.runs = RunService(app.state.engine, settings)
     app.state.metrics = Metrics(app.state.runs)
+    app.state.stopping = operation.Stopping(settings.drain_seconds)
     errors.install(app)
     app.include_router(operation.router)
     api.install(app)
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.stopping.watch()
     yield
     app.state.runs.close()
     app.state.engine.dispose()

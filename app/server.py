@@ -6,13 +6,28 @@ import os
 import socket
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
 from app.settings import Settings
 from app.store import StoreUnavailable, migrate, open_engine
 
+STARTUP_SECONDS = 60
+FIRST_REQUEST_SECONDS = 0.5
+
 
 class ServeFailed(Exception):
     """The server cannot start; says what is missing and how to get it."""
+
+
+class Patient(HttpToolsProtocol):
+    """A connection that has only just been made may bring its request before it is closed."""
+
+    def shutdown(self) -> None:
+        if self.cycle is None:
+            self.loop.call_later(FIRST_REQUEST_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
 
 class Announcing(uvicorn.Server):
@@ -22,6 +37,16 @@ class Announcing(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             print(f"cowscope is at {url_of(self.config)}", flush=True)
+
+
+class AnnouncingWorkers(Multiprocess):
+    """Prints the URL when every worker answers. SIGHUP replaces them one after the other."""
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(STARTUP_SECONDS) for process in self.processes):
+            workers = len(self.processes)
+            print(f"cowscope is at {url_of(self.config)} ({workers} workers)", flush=True)
 
 
 def url_of(config: uvicorn.Config) -> str:
@@ -47,20 +72,18 @@ def run_server(settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=Patient,
         lifespan="on",
         log_level="warning",
         access_log=settings.access_log,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=STARTUP_SECONDS,
         server_header=False,
     )
     listening = listen(config, settings)
     if settings.workers > 1:
-        from uvicorn.supervisors import Multiprocess
-
-        print(f"cowscope is at {url_of(config)} ({settings.workers} workers)", flush=True)
-        Multiprocess(config, sockets=[listening]).run()
+        AnnouncingWorkers(config, sockets=[listening]).run()
     else:
         Announcing(config).run(sockets=[listening])
 

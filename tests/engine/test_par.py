@@ -25,7 +25,9 @@ def test_a_failing_line_does_not_stop_the_others() -> None:
 
 
 def test_a_handle_taken_and_written_to_in_one_block_is_seen() -> None:
-    text = "swap: none\nA mmap buf 1\nA write buf 1\nA fork B\npar\n  B splice buf g\n  B munmap buf\n"
+    text = (
+        "swap: none\nA mmap buf 1\nA write buf 1\nA fork B\npar\n  B splice buf g\n  B munmap buf\n"
+    )
     run = play(parse(text + "A write buf 42\n"), "mapcount")
     assert run.verdicts["isolation"] == len(run.steps) - 1
 
