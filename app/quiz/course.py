@@ -204,7 +204,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Say where the exclusive bit is kept, of small pages and of huge ones.",
         (
             Sight("dontfork-wipeonfork", 5, "One fork treats pages differently.", "both read-only"),
-            Sight("dontfork-wipeonfork", 8, "What was not shared stays exclusive.", "0 faults"),
+            Sight("dontfork-wipeonfork", 8, "What was not shared stays exclusive.", "without a fault"),
             Sight("looks-like-a-pin", 9, "A small page's pins are guessed.", "1025 >= 1024"),
         ),
         ("dontfork-wipeonfork.8.fault",),
@@ -219,7 +219,7 @@ LESSONS: tuple[Lesson, ...] = (
             Sight("mprotect-remembers", 5, "The bit proves it: no fault needed.", "= 1"),
             Sight("write-protect-and-pins", 6, "Pinned or not: it stays its own.", "= 1"),
             Sight("forked-while-pinned", 6, "Fork asks it before it clears it.", "1026 >= 1024"),
-            Sight("held-by-nobody", 7, "Counts are not even asked.", "0 faults"),
+            Sight("held-by-nobody", 7, "Counts are not even asked.", "without a fault"),
         ),
         ("held-by-nobody.7.fate", "write-protect-and-pins.7.fate"),
         ("forked-while-pinned.6.fate", "held-by-nobody-shared.7.fate"),
