@@ -204,7 +204,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Say where the exclusive bit is kept, of small pages and of huge ones.",
         (
             Sight("dontfork-wipeonfork", 5, "One fork treats pages differently.", "both read-only"),
-            Sight("dontfork-wipeonfork", 8, "What was not shared stays exclusive.", "without a fault"),
+            Sight("dontfork-wipeonfork", 8, "What was not shared stays so.", "without a fault"),
             Sight("looks-like-a-pin", 9, "A small page's pins are guessed.", "1025 >= 1024"),
         ),
         ("dontfork-wipeonfork.8.fault",),

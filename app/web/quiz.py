@@ -87,6 +87,7 @@ class Asked(Struct, frozen=True):
     cards      of "frames": option id -> the struct page it stands for, if it is there already
     title      of the scenario; `href` the step in the explorer
     onward     where the next step's question is, or "" at the end
+    beside     the other questions on the step: name and what it asks
     """
 
     question: Question
@@ -99,6 +100,7 @@ class Asked(Struct, frozen=True):
     bits: tuple[BitRow, ...]
     cards: dict[str, FrameRow]
     onward: str
+    beside: tuple[tuple[str, str], ...]
 
     @property
     def action(self) -> str:
@@ -179,6 +181,11 @@ def asked_of(question: Question, run: Run, title: str, href: str) -> Asked:
         bits=bit_rows(question, marks) if question.kind == "bits" else (),
         cards={o.id: cards[o.subject] for o in question.options if o.subject in cards},
         onward=f"/q/{question.source}/{at + 1}" if at < len(run) else "",
+        beside=tuple(
+            (question_url(other.id), other.text)
+            for other in questions_for(run, at, question.source)
+            if other.id != question.id
+        ),
     )
 
 
