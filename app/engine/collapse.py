@@ -51,6 +51,12 @@ def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     if why:
         m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, why)
         raise Failed("EAGAIN", why)
+    replace_pages(m, mm, vma, first)
+
+
+def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
+    """Copy the pages into a huge one, map it, and give them back. Raises Failed("ENOMEM")."""
+    pages = range(first, first + m.config.huge)
     data = [content(m, mm, vpn) for vpn in pages]
     m.give_anon_vma(mm, first, vma)
     head = large.alloc(m, mm, first, data, mlocked=vma.locked)

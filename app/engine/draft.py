@@ -40,6 +40,7 @@ class Draft(Frames):
 
     __slots__ = (
         "clock",
+        "flights",
         "ghosts",
         "handles",
         "inodes",
@@ -67,6 +68,7 @@ class Draft(Frames):
         self.next_inode = machine.next_inode
         self.clock = machine.clock + 1
         self.copies = machine.copies
+        self.flights = machine.flights
         self.cpu = 0
         self.events = [] if explain else None
         self.violations = []
@@ -76,7 +78,7 @@ class Draft(Frames):
         return Machine(
             self.config, self.processes, self.mms, self.tables, self.ghosts, self.folios,
             self.compounds, self.slots, self.handles, self.inodes, self.lru, self.next_pfn,
-            self.next_slot, self.next_mm, self.next_inode, self.clock, self.copies,
+            self.next_slot, self.next_mm, self.next_inode, self.clock, self.copies, self.flights,
         )  # fmt: skip
 
     # -- page tables --------------------------------------------------------------------------

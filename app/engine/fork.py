@@ -32,37 +32,45 @@ MutableTable = MapMutation[int, Entry]
 
 def fork(m: Draft, parent: str, child: str) -> None:
     """A child with its own mm. Raises OutOfMemory when an early copy finds no frame."""
+    old = m.processes[parent].mm
+    new, copied = dup_mm(m, parent, child)
+    theirs: dict[int, Entry] = {}
+    for vma in copied:
+        copy_huge_pmds(m, old, new, vma, theirs)
+        copy_page_range(m, old, new, vma, theirs)
+    m.tables = m.tables.set(new, Map(theirs))
+    forget_get_promises(m, old)
+
+
+def dup_mm(m: Draft, parent: str, child: str) -> tuple[int, list[Vma]]:
+    """Linux dup_mmap() without the pages: the child's mm, and the VMAs whose pages it gets."""
     task = m.processes[parent]
     old = task.mm
     new = m.next_mm
     m.next_mm = new + 1
     mm = m.mms[old]
-    theirs: dict[int, Entry] = {}
     ghosts = m.ghosts[old]
     areas = mm.areas
+    copied: list[Vma] = []
     for name in mm.order:
         area = mm.areas[name]
-        kept, plain = dup_area(m, new, name, area, theirs, old)
+        kept, plain = dup_area(m, name, area, old, copied)
         if kept is not area:
             areas = areas.set(name, kept)
         if not plain:
             ghosts = drop_ghosts(ghosts, area)
-    m.tables = m.tables.set(new, Map(theirs))
+    m.tables = m.tables.set(new, Map())
     m.mms = m.mms.set(new, Mm(areas, mm.order, next_vpn=mm.next_vpn))
     m.ghosts = m.ghosts.set(new, ghosts)
     m.processes = m.processes.set(child, Process(new, len(m.processes), task.cpu, parent))
-    forget_get_promises(m, old)
+    return new, copied
 
 
-def dup_area(
-    m: Draft,
-    new: int,
-    name: str,
-    area: Area,
-    theirs: dict[int, Entry],
-    old: int,
-) -> tuple[Area, bool]:
-    """The child's copy of one range, and whether every page's content is inherited."""
+def dup_area(m: Draft, name: str, area: Area, old: int, copied: list[Vma]) -> tuple[Area, bool]:
+    """The child's VMAs of one range, and whether every page's content is inherited.
+
+    `copied` gets the parent's VMAs whose page-table entries are to be copied.
+    """
     vmas: list[Vma] = []
     plain = True
     for vma in area.vmas:
@@ -83,8 +91,7 @@ def dup_area(
             why = "shared mappings refault" if vma.shared else "it never held an anonymous page"
             m.say(reasons.FORK_SKIPS, old, vma.lo, -1, name, why)
             continue
-        copy_huge_pmds(m, old, new, vma, theirs)
-        copy_page_range(m, old, new, vma, theirs)
+        copied.append(vma)
     result = tuple(vmas)
     return (area if result == area.vmas else replace(area, vmas=result)), plain
 
@@ -181,33 +188,49 @@ def copy_present_pte(
     theirs: dict[int, Entry],
 ) -> None:
     """Linux copy_present_ptes(): share the page, or copy it now because it may be pinned."""
-    policy = m.policy
-    folio = m.folios[pte.pfn]
-    if (
-        policy.fork_copies_pinned
-        and folio.anon
-        and m.mms[old].has_pinned
-        and maybe_pinned_at_fork(folio_of(m, pte.pfn))
-        and (not policy.fork_asks_exclusive or is_exclusive(m, pte))
-    ):
+    if may_need_copy(m, old, pte) and maybe_pinned_at_fork(folio_of(m, pte.pfn)):
         theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte)
         return
+    dup_rmap(m, old, new, vpn, pte)
+    mine, child = shared_ptes(m, pte)
+    if mine != pte:
+        ours[vpn] = mine
+    theirs[vpn] = child
+
+
+def may_need_copy(m: Draft, old: int, pte: Present) -> bool:
+    """Linux folio_needs_cow_for_dma(), all but the count: can a pin of this page matter?"""
+    policy = m.policy
+    return (
+        policy.fork_copies_pinned
+        and m.folios[pte.pfn].anon
+        and m.mms[old].has_pinned
+        and (not policy.fork_asks_exclusive or is_exclusive(m, pte))
+    )
+
+
+def dup_rmap(m: Draft, old: int, new: int, vpn: int, pte: Present) -> None:
+    """Linux folio_try_dup_anon_rmap_pte(): the bit goes, one mapping and reference more."""
+    policy = m.policy
+    folio = m.folios[pte.pfn]
     if folio.anon and policy.bit != "none" and is_exclusive(m, pte):
         m.say(reasons.FORK_SHARES, old, vpn, pte.pfn)
     else:
         m.say(reasons.FORK_SHARES_AGAIN, old, vpn, pte.pfn)
-    clear = policy.fork_clears
-    m.set_folio(
-        pte.pfn,
-        replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=folio.exclusive and not clear),
-    )
+    exclusive = folio.exclusive and not policy.fork_clears
+    m.set_folio(pte.pfn, replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=exclusive))
     if folio.head >= 0:
         large.add_mapping(m, folio.head, new)
-    write = pte.write and not policy.fork_protects
-    exclusive = pte.exclusive and not clear
+
+
+def shared_ptes(m: Draft, pte: Present) -> tuple[Present, Present]:
+    """The parent's and the child's PTE of a page that they share from now on."""
+    write = pte.write and not m.policy.fork_protects
+    exclusive = pte.exclusive and not m.policy.fork_clears
+    mine = pte
     if pte.write != write or pte.exclusive != exclusive:
-        ours[vpn] = replace(pte, write=write, exclusive=exclusive)
-    theirs[vpn] = replace(pte, write=write, exclusive=exclusive, young=False, uffd_wp=False)
+        mine = replace(pte, write=write, exclusive=exclusive)
+    return mine, replace(mine, young=False, uffd_wp=False)
 
 
 def maybe_pinned_at_fork(folio: Folio | Compound) -> bool:

@@ -267,7 +267,20 @@ class Unhold(Operation, frozen=True):
 
 
 class Par(Operation, frozen=True):
-    """Concurrent operations; `order` names the line (from 1) that makes each micro-step."""
+    """Concurrent operations without a schedule: one line after the other."""
 
     lines: tuple[Operation, ...]
-    order: tuple[int, ...] = ()
+
+
+class Micro(Operation, frozen=True):
+    """One micro-step of line `line` (from 1) of a `par` block with a schedule.
+
+    `lines` is the whole block in its first micro-step, and empty in the others.
+    """
+
+    line: int
+    lines: tuple[Operation, ...] = ()
+
+
+class Join(Operation, frozen=True):
+    """The end of a schedule: what is still on its way runs to its end, line after line."""

@@ -91,3 +91,27 @@ class Policy(Struct, frozen=True):
     """A fresh page waits in a per-CPU batch that holds a reference."""
     zap_drains: bool = False
     """Freeing page tables drains this CPU's batches."""
+
+    # -- what holds when others run at the same time (`par` blocks; `semantics.md` section 5)
+    gup_seq: bool = False
+    """GUP-fast gives a pin back when a fork of the mm ran meanwhile (write_protect_seq)."""
+    gup_grabs_first: bool = True
+    """GUP-fast takes its reference before it reads the PTE again."""
+    gup_rechecks_pmd: bool = False
+    """GUP-fast reads the PMD again, too: the page table may have been detached (6.1)."""
+    fork_seq_first: bool = True
+    """Fork announces itself in write_protect_seq before it asks whether a page is pinned."""
+    fork_flushes: bool = True
+    """Fork flushes the parent's TLBs before it returns."""
+    unmap_clears_first: bool = True
+    """The bit is cleared before another entry takes the place of the PTE."""
+    copy_flushes_first: bool = True
+    """A write fault gives the old page back only when no TLB leads to it any more."""
+    fault_flushes: bool = False
+    """A write fault flushes what a write protection in flight has not flushed yet (5.12)."""
+    zap_flushes_first: bool = True
+    """An unmapped page is given back only when no TLB leads to it any more."""
+    swapin_asks_locked: bool = True
+    """Swap-in reads the entry's exclusive marker under the page-table lock."""
+    reclaim_freezes: bool = True
+    """Reclaim sets the refcount to zero in the same instant in which it finds it unused."""

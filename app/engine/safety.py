@@ -76,10 +76,13 @@ class Audit:
         if folio is None:
             yield from freed_but_held(machine, pfn)
             return
-        yield from counts(machine, pfn, folio)
+        busy = any(f.pfn == pfn or any(at == pfn for _, at in f.taken) for f in machine.flights)
+        if not busy:
+            yield from counts(machine, pfn, folio)
         if folio.anon:
             yield from contents(machine, pfn, folio, device)
             yield from handle_views(machine, pfn, folio)
+        if folio.anon and not busy:
             yield from exclusivity(machine, self.policy, pfn, folio)
 
 
@@ -145,7 +148,10 @@ def contents(
 ) -> Iterator[tuple[Key, Violation]]:
     """I1, I3: no mm sees what another mm, or another mm's device, stored."""
     data = folio.data
+    forming = {f.child for f in machine.flights}
     for mm, vpn in places(machine, pfn):
+        if mm in forming:
+            continue
         owed = machine.ghosts[mm].get(vpn, ZEROES)
         if owed.value != data.value and data.author != mm and private(machine, mm, vpn):
             predicate = "I3" if device else "I1"
@@ -200,6 +206,8 @@ def handle_links(machine: Machine) -> Iterator[tuple[Key, Violation]]:
         predicate = "C1" if handle.kind == "pin" else "C2"
         for page, (vpn, pfn) in enumerate(handle.pages):
             if vpn < 0 or handle.owner not in machine.tables:
+                continue
+            if any((handle.owner, vpn) in f.locks for f in machine.flights):
                 continue
             pte = entry(machine, handle.owner, vpn)
             if linked(machine, pte, pfn) or (pfn == ZERO_PFN and not handle.longterm):

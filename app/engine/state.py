@@ -24,6 +24,7 @@ from .entries import PteTable as PteTable
 from .entries import Swapped as Swapped
 from .entries import Zero as Zero
 from .entries import walk as walk
+from .flight import Flight as Flight
 from .folios import GUP_PIN_COUNTING_BIAS as GUP_PIN_COUNTING_BIAS
 from .folios import ZEROES as ZEROES
 from .folios import Compound as Compound
@@ -95,13 +96,17 @@ def vma_of(area: Area, vpn: int) -> Vma | None:
 
 
 class Mm(Struct, frozen=True, gc=False):
-    """mm_struct: ranges, in `order` of creation. MMF_HAS_PINNED is sticky, and not inherited."""
+    """mm_struct: ranges, in `order` of creation. MMF_HAS_PINNED is sticky, and not inherited.
+
+    `write_protect_seq` is odd while fork copies page tables (only `par` blocks can see it).
+    """
 
     areas: Map[str, Area]
     order: tuple[str, ...] = ()
     has_pinned: bool = False
     users: int = 1
     next_vpn: int = 0
+    write_protect_seq: int = 0
 
 
 class Process(Struct, frozen=True, gc=False):
@@ -160,7 +165,8 @@ class Machine(Struct, frozen=True, gc=False):
 
     `ghosts[mm][vpn]` is the ideal machine beside the real one: the version that this mm must see
     if fork had copied eagerly (`semantics.md` section 4). `lru` holds, per CPU, what its
-    batches hold, in order: a pfn for lru_add, (pfn, name) for the others.
+    batches hold, in order: a pfn for lru_add, (pfn, name) for the others. `flights` are the lines
+    of the `par` block that runs.
     """
 
     config: Config
@@ -180,6 +186,7 @@ class Machine(Struct, frozen=True, gc=False):
     next_inode: int = 0
     clock: int = 1
     copies: int = 0
+    flights: tuple[Flight, ...] = ()
 
 
 def boot(config: Config, first: str) -> Machine:

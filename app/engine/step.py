@@ -15,21 +15,21 @@ from .draft import Draft, Event, OutOfMemory, Violation
 from .operations import Operation
 from .outcome import Failed, NotModelled, Outcome
 from .policy import Policy
+from .race import schedule
 from .state import Machine
 
 Handler = Callable[[Draft, Any], Outcome]
 
-HANDLERS: dict[type[Operation], Handler] = {**tasks.HANDLERS, **devices.HANDLERS, **kernel.HANDLERS}
+HANDLERS: dict[type[Operation], Handler] = {
+    **tasks.HANDLERS, **devices.HANDLERS, **kernel.HANDLERS, **schedule.HANDLERS,
+}  # fmt: skip
 
 
 def par(m: Draft, op: ops.Par) -> Outcome:
     """A `par` block without a schedule: its lines one after the other (`scenario-language.md`).
 
-    The outcome has the last value read, the first error, and all faults. Raises NotModelled for
-    a block with an `order`: its micro-steps are not interleaved.
+    The outcome has the last value read, the first error, and all faults.
     """
-    if op.order:
-        raise NotModelled("par with an order of micro-steps")
     total = Outcome()
     for line in op.lines:
         try:
@@ -37,16 +37,7 @@ def par(m: Draft, op: ops.Par) -> Outcome:
         except Failed as failed:
             done = Outcome(error=failed.error, reason=failed.reason)
         m.clock += 1
-        faults = total.faults
-        if done.faults is not None:
-            faults = (faults or 0) + done.faults
-        total = Outcome(
-            value=done.value if done.value is not None else total.value,
-            values=done.values if done.values is not None else total.values,
-            error=total.error or done.error,
-            faults=faults,
-            reason="; ".join(filter(None, (total.reason, done.reason))),
-        )
+        total = schedule.together(total, done)
     return total
 
 

@@ -143,13 +143,18 @@ def shrink_folio(m: Draft, pfn: int, cpu: int) -> str:
 
 def unmap_to_swap(m: Draft, pfn: int) -> str:
     """Linux shrink_folio_list() up to try_to_unmap(); why the folio stays mapped, or ""."""
+    return prepare_unmap(m, pfn) or try_to_unmap(m, pfn)
+
+
+def prepare_unmap(m: Draft, pfn: int) -> str:
+    """Pins are asked for, and a swap slot; why the folio stays, or ""."""
     folio = m.folios[pfn]
     if m.policy.reclaim_refuses_pinned and folio.maybe_pinned:
         m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
         return f"may be pinned: refcount {folio.refcount}"
     if folio.slot < 0 and folio.swapbacked and not add_to_swap(m, pfn):
         return "no free swap slot"
-    return try_to_unmap(m, pfn)
+    return ""
 
 
 def add_to_swap(m: Draft, pfn: int) -> bool:
@@ -178,19 +183,48 @@ def try_to_unmap(m: Draft, pfn: int) -> str:
                 return why
             continue
         exclusive = pte.exclusive or folio.exclusive
-        if m.policy.unmap_checks_pinned and exclusive and folio.maybe_pinned:
-            m.say(reasons.UNMAP_KEEPS, mm, vpn, pfn)
-            return f"may be pinned: refcount {folio.refcount}"
-        remembered = exclusive and m.policy.swap_exclusive
-        m.set_pte(mm, vpn, Swapped(folio.slot, remembered, pte.uffd_wp, pte.soft_dirty))
-        slot = m.slots[folio.slot]
-        m.set_slot(folio.slot, replace(slot, count=slot.count + 1))
-        kept = folio.exclusive and not m.policy.swapout_clears
-        maps = tuple(at for at in folio.maps if at != (mm, vpn))
-        m.set_folio(pfn, replace(folio, maps=maps, exclusive=kept, dirty=folio.dirty or pte.dirty))
-        what = "marked exclusive" if remembered else "not marked exclusive"
-        m.say(reasons.UNMAPPED, mm, vpn, pfn, what, slot=folio.slot)
+        why = refuse_pinned(m, pfn, mm, vpn, exclusive=exclusive)
+        if why:
+            return why
+        clear_exclusive(m, pfn)
+        install_swap_entry(m, pfn, mm, vpn, pte, exclusive=exclusive)
+        drop_rmap(m, pfn, mm, vpn, pte)
     return ""
+
+
+def refuse_pinned(m: Draft, pfn: int, mm: int, vpn: int, *, exclusive: bool) -> str:
+    """Linux folio_try_share_anon_rmap_pte(): why the bit cannot be cleared, or ""."""
+    folio = m.folios[pfn]
+    if m.policy.unmap_checks_pinned and exclusive and folio.maybe_pinned:
+        m.say(reasons.UNMAP_KEEPS, mm, vpn, pfn)
+        return f"may be pinned: refcount {folio.refcount}"
+    return ""
+
+
+def clear_exclusive(m: Draft, pfn: int) -> None:
+    folio = m.folios[pfn]
+    if folio.exclusive and m.policy.swapout_clears:
+        m.set_folio(pfn, replace(folio, exclusive=False))
+
+
+def install_swap_entry(
+    m: Draft, pfn: int, mm: int, vpn: int, pte: Present, *, exclusive: bool
+) -> None:
+    """The entry names the slot, and remembers the bit where the policy has it do so."""
+    at = m.folios[pfn].slot
+    remembered = exclusive and m.policy.swap_exclusive
+    m.set_pte(mm, vpn, Swapped(at, remembered, pte.uffd_wp, pte.soft_dirty))
+    slot = m.slots[at]
+    m.set_slot(at, replace(slot, count=slot.count + 1))
+    what = "marked exclusive" if remembered else "not marked exclusive"
+    m.say(reasons.UNMAPPED, mm, vpn, pfn, what, slot=at)
+
+
+def drop_rmap(m: Draft, pfn: int, mm: int, vpn: int, pte: Present) -> None:
+    """One mapping and reference less; the PTE's dirty bit goes to the folio."""
+    folio = m.folios[pfn]
+    maps = tuple(at for at in folio.maps if at != (mm, vpn))
+    m.set_folio(pfn, replace(folio, maps=maps, dirty=folio.dirty or pte.dirty))
 
 
 def discard(m: Draft, pfn: int, mm: int, vpn: int, pte: Present, folio: Folio) -> str:

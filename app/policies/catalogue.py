@@ -38,9 +38,14 @@ MAPCOUNT = Policy("mapcount", huge_copy=True)
 COW_ON_GUP_READ = Policy("cow-on-gup-read", gup_breaks_cow=True)
 
 REFCOUNT_59 = Policy("refcount", reuse="refcount", ksm_reuse=False, fork_copies_pinned=True)
-REFCOUNT_511 = replace(REFCOUNT_59, reclaim_refuses_pinned=True)
+REFCOUNT_511 = replace(REFCOUNT_59, reclaim_refuses_pinned=True, gup_seq=True)
 REFCOUNT_518 = replace(
-    REFCOUNT_511, discounts=True, swapin="refcount", huge_reuse="refcount", zap_drains=True
+    REFCOUNT_511,
+    discounts=True,
+    swapin="refcount",
+    huge_reuse="refcount",
+    zap_drains=True,
+    fault_flushes=True,
 )
 
 MAPCOUNT_UNSHARE = Policy(
@@ -48,6 +53,8 @@ MAPCOUNT_UNSHARE = Policy(
     fork_copies_pinned=True,
     reclaim_refuses_pinned=True,
     unshare="mapcount",
+    gup_seq=True,
+    fault_flushes=True,
 )
 
 EXCLUSIVE_PTE = Policy(
@@ -71,6 +78,8 @@ EXCLUSIVE_PTE = Policy(
     split_distributes=True,
     huge_reuse="refcount",
     zap_drains=True,
+    gup_seq=True,
+    fault_flushes=True,
 )
 
 EXCLUSIVE_PAGE = replace(
@@ -92,7 +101,7 @@ LINUX_519 = replace(
     upgrades=False,
 )
 LINUX_60 = replace(LINUX_519, upgrades=True, force_exclusive=True)
-LINUX_62 = replace(LINUX_60, unshare_zero=True)
+LINUX_62 = replace(LINUX_60, unshare_zero=True, gup_rechecks_pmd=True)
 LINUX_615 = replace(LINUX_62, owner_tracking=True)
 
 TEXTBOOK = Policy("textbook", reuse="refcount", ksm_reuse=False, swapin="refcount", batches=False)

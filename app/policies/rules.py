@@ -138,6 +138,61 @@ RULES: tuple[Rule, ...] = (
         "A large folio knows whether one mm has all its mappings, and is then reused page by page.",
         {"owner_tracking": False},
     ),
+    Rule(
+        "gup-seq",
+        "GUP-fast gives a pin back when a fork of the same mm ran meanwhile (write_protect_seq).",
+        {"gup_seq": False},
+    ),
+    Rule(
+        "gup-grabs-first",
+        "GUP-fast takes its reference before it reads the page-table entry again.",
+        {"gup_grabs_first": False},
+    ),
+    Rule(
+        "gup-rechecks-pmd",
+        "GUP-fast reads the PMD again, too: the page table may have been detached by a collapse.",
+        {"gup_rechecks_pmd": False},
+    ),
+    Rule(
+        "fork-seq-first",
+        "Fork announces itself in write_protect_seq before it asks whether a page is pinned.",
+        {"fork_seq_first": False},
+    ),
+    Rule(
+        "fork-flushes",
+        "Fork flushes the parent's TLBs before it returns.",
+        {"fork_flushes": False},
+    ),
+    Rule(
+        "unmap-clears-first",
+        "The exclusive bit is cleared before another entry takes the place of the PTE.",
+        {"unmap_clears_first": False},
+    ),
+    Rule(
+        "copy-flushes-first",
+        "A write fault gives the old page back only when no TLB leads to it any more.",
+        {"copy_flushes_first": False},
+    ),
+    Rule(
+        "fault-flushes",
+        "A write fault flushes what a write protection in flight has not flushed yet.",
+        {"fault_flushes": False},
+    ),
+    Rule(
+        "zap-flushes-first",
+        "An unmapped page is given back only when no TLB leads to it any more.",
+        {"zap_flushes_first": False},
+    ),
+    Rule(
+        "swapin-asks-locked",
+        "Swap-in reads the entry's exclusive marker under the page-table lock.",
+        {"swapin_asks_locked": False},
+    ),
+    Rule(
+        "reclaim-freezes",
+        "Reclaim sets the refcount to zero in the same instant in which it finds it unused.",
+        {"reclaim_freezes": False},
+    ),
 )
 
 BY_NAME = {rule.name: rule for rule in RULES}

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from .scenario import Scenario, parse
 
-GROUPS = ("basics", "history", "pins", "swap", "counting", "huge")
+GROUPS = ("basics", "history", "pins", "swap", "counting", "huge", "races")
 """The order in which the gallery shows the groups; others follow by name."""
 
 

@@ -81,7 +81,7 @@ def first_process(body: list[Line]) -> str:
 
 
 class Reader:
-    """The body, line by line. A `par` block is one step."""
+    """The body, line by line. A `par` block is one step; with an order, one for each micro-step."""
 
     def __init__(self, head: Head, body: list[Line], errors: list[ScenarioError]) -> None:
         self.body = body
@@ -181,15 +181,19 @@ class Reader:
                 self.errors.append(wrong.at(line.number, line.indent))
         if len(lines) != len(inner):
             return
-        schedule = self.schedule(order, lines) if order is not None else ()
-        words = ["par", *("  " + spelled(line.text) for line in inner)]
-        if order is not None:
-            words.append(spelled(order.text))
-        self.steps.append(
-            ScenarioStep(
-                opening.number, "\n".join(words), ops.Par("kernel", tuple(lines), schedule)
-            )
-        )
+        if order is None:
+            words = ["par", *("  " + spelled(line.text) for line in inner)]
+            block = ops.Par("kernel", tuple(lines))
+            self.steps.append(ScenarioStep(opening.number, "\n".join(words), block))
+            return
+        first = tuple(lines)
+        for word in self.schedule(order, lines):
+            line = inner[word - 1]
+            step = ops.Micro(lines[word - 1].actor, word, first)
+            self.steps.append(ScenarioStep(line.number, spelled(line.text), step))
+            first = ()
+        if not first:
+            self.steps.append(ScenarioStep(order.number, "par", ops.Join("kernel")))
 
     def schedule(self, order: Line, lines: list[ops.Operation]) -> tuple[int, ...]:
         """Line numbers of the block, from 1; an actor's name stands for its line."""
@@ -211,6 +215,11 @@ class Reader:
                         order.number, column, word, f"“{word}” is no line of the block.", hint
                     )
                 )
+        if not out and not self.errors:
+            self.errors.append(
+                ScenarioError(order.number, order.indent + 1, "order", "This order names no line.",
+                              f"One word for each micro-step: 1 to {len(lines)}.")
+            )  # fmt: skip
         return tuple(out)
 
 

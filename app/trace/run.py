@@ -12,7 +12,7 @@ from msgspec import Struct
 from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
 from app.engine.draft import Event, Violation
-from app.engine.operations import HandleWrite, Operation, Par
+from app.engine.operations import HandleWrite, Micro, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
 from app.engine.policy import Policy
 from app.engine.safety import Audit
@@ -152,7 +152,7 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
 
 def lines_of(op: Operation) -> tuple[Operation, ...]:
     """The operations of a step: those of a `par` block, or the one."""
-    return op.lines if type(op) is Par else (op,)
+    return op.lines if isinstance(op, Par | Micro) else (op,)
 
 
 def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:

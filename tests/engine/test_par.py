@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from app.scenario import ScenarioErrors, parse
+from app.scenario import parse
 from app.trace import play
 
 BASE = "A mmap buf 1\nA write buf 1\nA fork B\n"
@@ -30,9 +28,3 @@ def test_a_handle_taken_and_written_to_in_one_block_is_seen() -> None:
     )
     run = play(parse(text + "A write buf 42\n"), "mapcount")
     assert run.verdicts["isolation"] == len(run.steps) - 1
-
-
-def test_a_schedule_is_refused_and_named() -> None:
-    text = BASE + "par\n  A write buf 2\n  B write buf 3\norder: 1 2 1 2\n"
-    with pytest.raises(ScenarioErrors, match="order of micro-steps"):
-        play(parse(text), "linux")

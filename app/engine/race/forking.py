@@ -1,0 +1,146 @@
+"""fork() in micro-steps: copy_page_range() with write_protect_seq, page by page."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from app.engine import fork
+from app.engine import operations as ops
+from app.engine.draft import Draft
+from app.engine.flight import Flight
+from app.engine.state import Entry, Present, Vma
+
+from .traffic import Program, add_hold, check_pte, flush, lock_mm, next_page, pinned, refreshed, say
+
+
+def start(m: Draft, f: Flight) -> Flight:
+    """The mmap lock for write; the child's VMAs; the entries that are to be copied, in order."""
+    op = f.op
+    assert type(op) is ops.Fork
+    f = lock_mm(m, f, "write")
+    new, copied = fork.dup_mm(m, op.actor, op.child)
+    pages: list[int] = []
+    for vma in copied:
+        pages += [~first for first in m.pmds(f.mm, range(vma.lo, vma.hi))]
+        table = m.tables[f.mm]
+        pages += sorted(vpn for vpn in table if vma.lo <= vpn < vma.hi)
+    f = replace(f, pages=tuple(pages), child=new, at="f0")
+    small = bool(pages) and small_page(m, f) is not None
+    return replace(f, at="f2") if small and not m.policy.fork_seq_first else f
+
+
+def small_page(m: Draft, f: Flight) -> Present | None:
+    pte = m.tables[f.mm].get(f.pages[0])
+    return pte if type(pte) is Present else None
+
+
+def bump(m: Draft, f: Flight) -> int:
+    mm = m.mms[f.mm]
+    m.mms = m.mms.set(f.mm, replace(mm, write_protect_seq=mm.write_protect_seq + 1))
+    return mm.write_protect_seq + 1
+
+
+def f0(m: Draft, f: Flight) -> Flight:
+    say(m, "f0", -1, -1, -1, bump(m, f))
+    return replace(f, at="f1" if f.pages else "f6")
+
+
+def f1(m: Draft, f: Flight) -> Flight:
+    """A base page begins; any other entry is copied at once."""
+    key = f.pages[0]
+    vpn = key if key >= 0 else ~key
+    check_pte(m, f, f.mm, vpn)
+    pte = small_page(m, f)
+    if pte is None:
+        copy_whole(m, f, key, vpn)
+        return next_page(m, f, "f1", "f6")
+    add_hold(m, pte.pfn, 1)
+    say(m, "f1", f.mm, vpn, pte.pfn)
+    locks = ((f.mm, vpn), (f.child, vpn))
+    at = "f2" if f.answer is None else "f3"
+    return replace(f, pte=pte, pfn=pte.pfn, locks=locks, at=at)
+
+
+def copy_whole(m: Draft, f: Flight, key: int, vpn: int) -> None:
+    vma = vma_at(m, f, vpn)
+    theirs: dict[int, Entry] = {}
+    one = replace(vma, lo=vpn, hi=vpn + (1 if key >= 0 else m.config.huge))
+    if key < 0:
+        fork.copy_huge_pmds(m, f.mm, f.child, one, theirs)
+        say(m, "f", f.mm, vpn)
+    if key >= 0 or not m.pmds(f.mm, range(vpn, vpn + 1)):
+        fork.copy_page_range(m, f.mm, f.child, one, theirs)
+        say(m, "f", f.mm, vpn)
+    table = m.tables[f.child]
+    m.tables = m.tables.set(f.child, table.update(theirs))
+
+
+def vma_at(m: Draft, f: Flight, vpn: int) -> Vma:
+    vma = m.vma(f.mm, vpn)
+    assert vma is not None
+    return vma
+
+
+def f2(m: Draft, f: Flight) -> Flight:
+    """folio_needs_cow_for_dma(); without `fork-seq-first` it is asked before f0."""
+    early = f.pte is None
+    pte = small_page(m, f)
+    assert pte is not None
+    copy = fork.may_need_copy(m, f.mm, pte) and pinned(m, pte.pfn)
+    say(m, "f2", f.mm, f.pages[0], pte.pfn, "yes" if copy else "no")
+    return replace(f, answer=copy, at="f0" if early else "f3")
+
+
+def f3(m: Draft, f: Flight) -> Flight:
+    vpn = f.pages[0]
+    assert type(f.pte) is Present
+    if f.answer:
+        copy = fork.copy_present_page(m, f.mm, f.child, vma_at(m, f, vpn), vpn, f.pte)
+        add_hold(m, f.pfn, -1)
+        m.set_pte(f.child, vpn, copy)
+        return next_page(m, f, "f1", "f6")
+    fork.dup_rmap(m, f.mm, f.child, vpn, f.pte)
+    add_hold(m, f.pfn, -1)
+    say(m, "f3", f.mm, vpn, f.pfn)
+    return replace(f, at="f4")
+
+
+def f4(m: Draft, f: Flight) -> Flight:
+    now = small_page(m, f)
+    assert now is not None
+    m.set_pte(f.mm, f.pages[0], fork.shared_ptes(m, now)[0])
+    say(m, "f4", f.mm, f.pages[0], f.pfn)
+    return replace(f, at="f5")
+
+
+def f5(m: Draft, f: Flight) -> Flight:
+    assert type(f.pte) is Present
+    m.set_pte(f.child, f.pages[0], fork.shared_ptes(m, f.pte)[1])
+    say(m, "f5", f.child, f.pages[0], f.pfn)
+    return next_page(m, f, "f1", "f6")
+
+
+def f6(m: Draft, f: Flight) -> Flight:
+    say(m, "f6", -1, -1, -1, bump(m, f))
+    return replace(f, at="f7")
+
+
+def f7(m: Draft, f: Flight) -> Flight:
+    """What a concurrent store left in a shared page, parent and child both have: it came first."""
+    if m.policy.fork_flushes:
+        flush(m, f.mm, [t.vpn for other in m.flights for t in other.tlb])
+        f = refreshed(m, f)
+    say(m, "f7", -1, -1, -1, "flushed" if m.policy.fork_flushes else "not flushed")
+    ours = m.tables[f.mm]
+    for vpn, pte in m.tables[f.child].items():
+        mine = ours.get(vpn)
+        if type(pte) is Present and type(mine) is Present and pte.pfn == mine.pfn:
+            m.set_ghost(f.child, vpn, m.ghost(f.mm, vpn))
+            m.touched.add(pte.pfn)
+    fork.forget_get_promises(m, f.mm)
+    return replace(f, at="")
+
+
+PROGRAM: dict[str, Program] = {
+    "f0": f0, "f1": f1, "f2": f2, "f3": f3, "f4": f4, "f5": f5, "f6": f6, "f7": f7,
+}  # fmt: skip
