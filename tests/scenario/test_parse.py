@@ -151,13 +151,12 @@ def test_a_limit_is_told_with_its_value(text: str, limit: int) -> None:
 
 def test_par_takes_lines_or_actors_as_order() -> None:
     block = "par\n  A read buf\n  # between\n  B write buf[1] 1\n"
-    by_line = parse(BEFORE + block + "order: 1 2 2 1").steps[-1]
-    by_actor = parse(BEFORE + block + "order: A B B A").steps[-1]
-    assert by_line.op == by_actor.op
-    assert isinstance(by_line.op, ops.Par)
-    assert by_line.op.order == (1, 2, 2, 1)
-    with pytest.raises(ScenarioErrors, match="“C” is no line"):
-        parse(BEFORE + block + "order: 1 C")
+    by_line = parse(BEFORE + block + "order: 1 2 2 1").steps
+    by_actor = parse(BEFORE + block + "order: A B B A").steps
+    assert [step.op for step in by_line] == [step.op for step in by_actor]
+    words = [step.op.line for step in by_line if isinstance(step.op, ops.Micro)]
+    assert words == [1, 2, 2, 1]
+    assert type(by_line[-1].op) is ops.Join
 
 
 def test_expectations_and_notes_belong_to_the_step_before() -> None:
