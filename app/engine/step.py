@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from . import devices, kernel, tasks
+from . import devices, kernel, mmu, tasks
 from . import operations as ops
 from .draft import Draft, Event, OutOfMemory, Violation
 from .operations import Operation
@@ -42,6 +42,7 @@ def par(m: Draft, op: ops.Par) -> Outcome:
 
 
 HANDLERS[ops.Par] = par
+NOTHING: AbstractSet[int] = frozenset()
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -61,9 +62,16 @@ def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = Tru
     What a kernel answers with a signal or errno is an outcome. Raises NotModelled for an
     operation of the language that the machine does not have yet.
     """
-    handler = HANDLERS.get(type(op))
+    kind = type(op)
+    if kind is ops.Read:
+        if (hit := mmu.load(machine, op)) is not None:
+            return Step(*hit, (), (), NOTHING)
+    elif kind is ops.Write and (stored := mmu.store(machine, op)) is not None:
+        after, done, pfn = stored
+        return Step(after, done, (), (), {pfn})
+    handler = HANDLERS.get(kind)
     if handler is None:
-        raise NotModelled(type(op).__name__.lower())
+        raise NotModelled(kind.__name__.lower())
     m = Draft(machine, policy, explain=explain)
     try:
         outcome = handler(m, op)
