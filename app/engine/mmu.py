@@ -1,0 +1,77 @@
+"""What the processor does by itself: a load or a store that the page table permits.
+
+No kernel code runs then, so nothing is decided, counted or explained, and there is nothing to
+draft: most steps of most programs end here. Everything else (another page in the same step, a
+fault, an access bit to set) is `access`, which is the same load and store seen from the kernel.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from .operations import Read, Write
+from .outcome import Outcome
+from .state import Area, Machine, Present, Version, Vma
+
+HIT = Outcome(faults=0)
+"""A store that was no business of the kernel's."""
+
+
+def find(area: Area | None, vpn: int) -> Vma | None:
+    """The VMA behind a page; nearly every range has just one."""
+    if area is None:
+        return None
+    for vma in area.vmas:
+        if vma.lo <= vpn < vma.hi:
+            return vma
+    return None
+
+
+def load(machine: Machine, op: Read) -> tuple[Machine, Outcome] | None:
+    """A load from one page that is mapped and young, or None: then somebody has work to do."""
+    place = op.place
+    task = machine.processes.get(op.actor)
+    if task is None or task.mm < 0 or place.hi - place.lo != 1:
+        return None
+    area = machine.mms[task.mm].areas.get(place.area)
+    if area is None:
+        return None
+    vpn = area.start + place.lo
+    pte = machine.tables[task.mm].get(vpn)
+    if type(pte) is not Present or not pte.young:
+        return None
+    vma = find(area, vpn)
+    if vma is None or vma.prot == "none":
+        return None
+    value = machine.folios[pte.pfn].data.value
+    return replace(machine, clock=machine.clock + 1), Outcome(value, None, None, 0)
+
+
+def store(machine: Machine, op: Write) -> tuple[Machine, Outcome, int] | None:
+    """A store to one private page that is writable, dirty and young, or None; with its frame."""
+    place = op.place
+    task = machine.processes.get(op.actor)
+    if task is None or task.mm < 0 or place.hi - place.lo != 1:
+        return None
+    mm = task.mm
+    area = machine.mms[mm].areas.get(place.area)
+    if area is None:
+        return None
+    vpn = area.start + place.lo
+    pte = machine.tables[mm].get(vpn)
+    if type(pte) is not Present or not (pte.write and pte.dirty and pte.young):
+        return None
+    vma = find(area, vpn)
+    if vma is None or vma.prot != "rw" or vma.shared:
+        return None
+    clock = machine.clock + 1
+    pfn = pte.pfn
+    version = Version(op.value, mm, clock)
+    folios, ghosts = machine.folios, machine.ghosts
+    after = replace(
+        machine,
+        clock=clock,
+        folios=folios.set(pfn, replace(folios[pfn], data=version)),
+        ghosts=ghosts.set(mm, ghosts[mm].set(vpn, version)),
+    )
+    return after, HIT, pfn
