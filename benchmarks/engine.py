@@ -15,6 +15,7 @@ from collections.abc import Callable
 from app import policies
 from app.engine import Machine, boot, step
 from app.engine import operations as ops
+from app.engine.collector import collector_paused
 from app.engine.state import Config
 
 ROUNDS = 9
@@ -59,9 +60,10 @@ def play(program: list[ops.Operation], *, explain: bool) -> list[Machine]:
     policy = policies.get("linux")
     machine = boot(Config(), "A")
     kept = [machine]
-    for operation in program:
-        machine = step(machine, operation, policy, explain=explain).after
-        kept.append(machine)
+    with collector_paused():
+        for operation in program:
+            machine = step(machine, operation, policy, explain=explain).after
+            kept.append(machine)
     return kept
 
 

@@ -109,7 +109,7 @@ def install_fresh(
     if not vma.anon_vma:
         m.give_anon_vma(mm, vpn, vma)
     pfn = m.alloc_anon(mm, vpn, vma, ZEROES)
-    pte = Present(pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte")
+    pte = Present(pfn, vma.writable, True, exclusive=m.policy.sets_pte)
     m.set_pte(mm, vpn, pte)
     m.say(reason, mm, vpn, pfn, was, to=pfn)
     return pte
@@ -189,7 +189,7 @@ def wp_page_copy(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare
         pfn,
         vma.writable and not unshare,
         not unshare,
-        exclusive=m.policy.cow_sets and m.policy.bit == "pte",
+        exclusive=m.policy.sets_pte,
         uffd_wp=unshare and pte.uffd_wp,
         soft_dirty=pte.soft_dirty if unshare else True,
     )
@@ -261,6 +261,6 @@ def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pres
     pfn = m.alloc_anon(mm, vpn, vma, m.folios[source].data)
     m.copies += 1
     m.say(reasons.FILE_COW, mm, vpn, source, to=pfn)
-    pte = Present(pfn, vma.writable, True, exclusive=m.policy.cow_sets and m.policy.bit == "pte")
+    pte = Present(pfn, vma.writable, True, exclusive=m.policy.sets_pte)
     m.set_pte(mm, vpn, pte)
     return pte

@@ -90,16 +90,15 @@ class Folio(Struct, frozen=True, gc=False):
 
     @property
     def refcount(self) -> int:
-        return (
-            len(self.maps)
-            + len(self.gets)
-            + len(self.pins) * GUP_PIN_COUNTING_BIAS
-            + self.holds
-            + (self.batch >= 0)
-            + (self.slot >= 0)
-            + len(self.batches)
-            + (self.inode is not None)
-        )
+        count = len(self.maps) + self.holds + (self.batch >= 0) + (self.slot >= 0)
+        # Most folios have none of these, and asking is cheaper than counting.
+        if self.gets:
+            count += len(self.gets)
+        if self.pins:
+            count += len(self.pins) * GUP_PIN_COUNTING_BIAS
+        if self.batches:
+            count += len(self.batches)
+        return count if self.inode is None else count + 1
 
 
 class Compound(Struct, frozen=True, gc=False):

@@ -213,10 +213,10 @@ def dup_rmap(m: Draft, old: int, new: int, vpn: int, pte: Present) -> None:
     """Linux folio_try_dup_anon_rmap_pte(): the bit goes, one mapping and reference more."""
     policy = m.policy
     folio = m.folios[pte.pfn]
-    if folio.anon and policy.bit != "none" and is_exclusive(m, pte):
-        m.say(reasons.FORK_SHARES, old, vpn, pte.pfn)
-    else:
-        m.say(reasons.FORK_SHARES_AGAIN, old, vpn, pte.pfn)
+    if m.events is not None:
+        clears = folio.anon and policy.bit != "none" and is_exclusive(m, pte)
+        reason = reasons.FORK_SHARES if clears else reasons.FORK_SHARES_AGAIN
+        m.say(reason, old, vpn, pte.pfn)
     exclusive = folio.exclusive and not policy.fork_clears
     m.set_folio(pte.pfn, replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=exclusive))
     if folio.head >= 0:
@@ -235,7 +235,9 @@ def shared_ptes(m: Draft, pte: Present) -> tuple[Present, Present]:
 
 def maybe_pinned_at_fork(folio: Folio | Compound) -> bool:
     """folio_needs_cow_for_dma() asks after fork took a reference of its own."""
-    return replace(folio, holds=folio.holds + 1).maybe_pinned
+    if type(folio) is Compound:
+        return folio.maybe_pinned
+    return folio.refcount + 1 >= GUP_PIN_COUNTING_BIAS
 
 
 def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present) -> Present:
@@ -265,7 +267,7 @@ def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Pre
         pfn,
         vma.writable,
         True,
-        exclusive=m.policy.cow_sets and m.policy.bit == "pte",
+        exclusive=m.policy.sets_pte,
         soft_dirty=True,
     )
 

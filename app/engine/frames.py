@@ -134,26 +134,25 @@ class Frames:
         pfn = self.next_pfn
         self.next_pfn = pfn + 1
         if self.policy.batches:
-            cpu = self.cpu
-            if len(self.lru[cpu]) >= LRU_BATCH:
-                self.lru_add_drain(cpu)
-            lru = list(self.lru)
-            lru[cpu] = (*lru[cpu], pfn)
-            self.lru = tuple(lru)
-            folio = replace(folio, batch=cpu)
+            self.lru_add(pfn)
+            if folio.batch < 0:
+                folio = replace(folio, batch=self.cpu)
         self.set_folio(pfn, folio)
         return pfn
 
+    def lru_add(self, pfn: int) -> None:
+        """Linux folio_add_lru(): into this CPU's batch, which drains first when it is full."""
+        cpu = self.cpu
+        if len(self.lru[cpu]) >= LRU_BATCH:
+            self.lru_add_drain(cpu)
+        lru = self.lru
+        self.lru = (*lru[:cpu], (*lru[cpu], pfn), *lru[cpu + 1 :])
+
     def alloc_anon(self, mm: int, vpn: int, vma: Vma, data: Version) -> int:
         """A fresh anonymous page for the PTE that is about to map it (folio_add_new_anon_rmap)."""
-        return self.alloc(
-            Folio(
-                data,
-                ((mm, vpn),),
-                self.policy.cow_sets and self.policy.bit == "page",
-                mlocked=vma.locked,
-            )
-        )
+        policy = self.policy
+        batch = self.cpu if policy.batches else -1
+        return self.alloc(Folio(data, ((mm, vpn),), policy.sets_page, batch, mlocked=vma.locked))
 
     def put(self, pfn: int, folio: Folio) -> None:
         """Store `folio`; without references it is freed (__folio_put)."""

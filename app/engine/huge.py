@@ -66,7 +66,7 @@ def install_huge(m: Draft, mm: int, vpn: int, vma: Vma, was: str) -> Present | N
 
 
 def fresh_pmd(m: Draft, head: int, vma: Vma) -> Pmd:
-    exclusive = m.policy.cow_sets and m.policy.bit == "pte"
+    exclusive = m.policy.sets_pte
     return Pmd(head, vma.writable, True, exclusive=exclusive)
 
 
@@ -140,9 +140,9 @@ def max_mapcount(m: Draft, head: int, value: Compound) -> int:
 def reuse_huge(
     m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, head: int, *, unshare: bool
 ) -> Present:
-    if m.policy.cow_sets and m.policy.bit == "page":
+    if m.policy.sets_page:
         m.set_folio(head, replace(m.folios[head], exclusive=True))
-    exclusive = pte.exclusive or (m.policy.cow_sets and m.policy.bit == "pte")
+    exclusive = pte.exclusive or m.policy.sets_pte
     if unshare:
         m.set_pte(mm, vpn, replace(pte, exclusive=exclusive))
         m.say(reasons.HUGE_UNSHARED, mm, vpn, head)

@@ -42,7 +42,7 @@ def alloc(
         return -1
     head = m.next_pfn
     m.next_pfn = head + pages
-    exclusive = m.policy.cow_sets and m.policy.bit == "page"
+    exclusive = m.policy.sets_page
     folios = m.folios.mutate()
     page = Folio(ZEROES, head=head)
     for i in range(pages):

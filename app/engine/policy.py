@@ -92,6 +92,16 @@ class Policy(Struct, frozen=True):
     zap_drains: bool = False
     """Freeing page tables drains this CPU's batches."""
 
+    @property
+    def sets_page(self) -> bool:
+        """A page that becomes one mm's own gets the bit, in struct page."""
+        return self.cow_sets and self.bit == "page"
+
+    @property
+    def sets_pte(self) -> bool:
+        """A page that becomes one mm's own gets the bit, in the PTE that maps it."""
+        return self.cow_sets and self.bit == "pte"
+
     # -- what holds when others run at the same time (`par` blocks; `semantics.md` section 5)
     gup_seq: bool = False
     """GUP-fast gives a pin back when a fork of the mm ran meanwhile (write_protect_seq)."""

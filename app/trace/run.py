@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
+from app.engine.collector import collector_paused
 from app.engine.draft import Event, Violation
 from app.engine.operations import HandleWrite, Micro, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
@@ -135,18 +136,19 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
         first, expectations=evaluate(scenario.before, machine, first.outcome, broken, policy)
     )
     steps = [first]
-    for source in scenario.steps:
-        try:
-            done = step(machine, source.op, policy, explain=explain)
-        except NotModelled as missing:
-            raise not_modelled(source.line, source.text, missing.what) from missing
-        machine = done.after
-        device = any(type(op) is HandleWrite for op in lines_of(source.op))
-        violations = (*done.violations, *audit.after(machine, done.touched, device=device))
-        broken += violations
-        checksum = chain(checksum, machine, done.outcome, done.touched)
-        found = evaluate(source.expects, machine, done.outcome, broken, policy)
-        steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
+    with collector_paused():
+        for source in scenario.steps:
+            try:
+                done = step(machine, source.op, policy, explain=explain)
+            except NotModelled as missing:
+                raise not_modelled(source.line, source.text, missing.what) from missing
+            machine = done.after
+            device = any(type(op) is HandleWrite for op in lines_of(source.op))
+            violations = (*done.violations, *audit.after(machine, done.touched, device=device))
+            broken += violations
+            checksum = chain(checksum, machine, done.outcome, done.touched)
+            found = evaluate(source.expects, machine, done.outcome, broken, policy)
+            steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
     return Run(scenario, policy, tuple(steps))
 
 

@@ -186,7 +186,7 @@ def w2(m: Draft, f: Flight) -> Flight:
     old = m.folios[f.pfn]
     if not vma.anon_vma:
         m.give_anon_vma(f.mm, vpn, vma)
-    bit = m.policy.cow_sets and m.policy.bit == "page"
+    bit = m.policy.sets_page
     fresh = m.alloc(Folio(old.data, exclusive=bit, mlocked=vma.locked, holds=1))
     m.copies += 1
     m.say(reasons.COPIED, f.mm, vpn, f.pfn, old.data.value, to=fresh)
@@ -224,7 +224,7 @@ def w6(m: Draft, f: Flight) -> Flight:
     vpn = f.pages[0]
     vma = m.vma(f.mm, vpn)
     assert vma is not None
-    bit = m.policy.cow_sets and m.policy.bit == "pte"
+    bit = m.policy.sets_pte
     pte = Present(f.fresh, vma.writable, True, exclusive=bit)
     page = m.folios[f.fresh]
     old = m.folios.get(f.pfn)
