@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from . import reasons
-from .draft import Draft, vma_of
+from .draft import Draft
+from .equal import change_pages
 from .faults import read_fault, write_fault
+from .mmu import find as find
 from .operations import Place
 from .outcome import Failed
-from .state import ZEROES, Area, Present, Pte, Version, Vma, Zero
+from .state import ZEROES, Area, Pmd, Present, Pte, Version, Vma, Zero
 
 
 def enter(m: Draft, process: str) -> int:
@@ -48,17 +52,6 @@ def load(m: Draft, mm: int, area: Area | None, vpn: int) -> tuple[int, int]:
     return content(m, read_fault(m, mm, vpn, vma)).value, 1
 
 
-def find(area: Area | None, vpn: int) -> Vma | None:
-    """The VMA behind a page; nearly every range has just one."""
-    if area is None:
-        return None
-    vmas = area.vmas
-    if len(vmas) == 1:
-        vma = vmas[0]
-        return vma if vma.lo <= vpn < vma.hi else None
-    return vma_of(area, vpn)
-
-
 def refused(m: Draft, mm: int, vpn: int, vma: Vma | None) -> Failed:
     """SIGSEGV, as the CPU would raise it."""
     why = "no VMA" if vma is None else f"protection {vma.prot}"
@@ -83,6 +76,42 @@ def store(m: Draft, mm: int, area: Area | None, vpn: int, value: int) -> int:
         faults += 1
     put_value(m, mm, vpn, vma, pte, value)
     return faults
+
+
+def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> Sequence[int]:
+    """The frames of the first pages of `pages` that need no kernel: as many as there are.
+
+    A store is permitted by a writable, dirty and young entry of a private mapping, a load by any
+    young one; one PMD answers for all the pages that it maps.
+    """
+    vma = find(area, pages.start)
+    if vma is None or vma.prot == "none" or (write and (vma.prot == "r" or vma.shared)):
+        return ()
+    table = m.tables[mm]
+    first = pages.start - pages.start % m.config.huge
+    pmd = table.get(~first)
+    stop = min(pages.stop, vma.hi)
+    if type(pmd) is Pmd:
+        if not pmd.young or (write and not (pmd.write and pmd.dirty)):
+            return ()
+        by = pmd.pfn - first
+        return range(pages.start + by, min(stop, first + m.config.huge) + by)
+    frames = []
+    for vpn in range(pages.start, stop):
+        pte = table.get(vpn)
+        if type(pte) is not Present or not pte.young or (write and not (pte.write and pte.dirty)):
+            break
+        frames.append(pte.pfn)
+    return frames
+
+
+def put_values(m: Draft, mm: int, vpn: int, frames: Sequence[int], value: int) -> None:
+    """One store after the other to the pages from `vpn` on, which these frames hold."""
+    version = Version(value, mm, m.clock)
+    m.folios = change_pages(m.folios, frames, lambda page: replace(page, data=version))
+    owed = dict.fromkeys(range(vpn, vpn + len(frames)), version)
+    m.ghosts = m.ghosts.set(mm, m.ghosts[mm].update(owed))
+    m.touched.update(frames)
 
 
 def put_value(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, value: int) -> None:

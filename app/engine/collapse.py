@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import huge, large, reasons
 from .draft import Draft, vma_of
 from .faults import read_fault
+from .mapping import zap_large
 from .outcome import Failed
 from .state import (
     ZEROES,
@@ -62,11 +63,10 @@ def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
     head = large.alloc(m, mm, first, data, mlocked=vma.locked)
     if head < 0:
         raise Failed("ENOMEM", "no free memory for a huge page")
-    table = m.tables[mm]
-    for vpn in pages:
-        pte = table.get(vpn)
-        if pte is not None:
-            m.clear_pte(mm, vpn)
+    table = m.tables[mm].mutate()
+    taken = [(vpn, pte) for vpn in pages if (pte := table.pop(vpn, None)) is not None]
+    m.tables = m.tables.set(mm, table.finish())
+    for vpn, pte in zap_large(m, mm, taken):
         if type(pte) is Present:
             m.unmap_page(pte.pfn, mm, vpn, vma)
     m.set_entry(mm, ~first, huge.fresh_pmd(m, head, vma))

@@ -143,6 +143,16 @@ class Draft(Frames):
             self.ghosts = self.ghosts.set(mm, ghosts.delete(vpn))
         self.let_go(mm, vpn)
 
+    def forget_pages(self, mm: int, pages: range) -> None:
+        """`forget`, for many pages."""
+        ghosts = self.ghosts[mm].mutate()
+        for vpn in pages:
+            ghosts.pop(vpn, None)
+        self.ghosts = self.ghosts.set(mm, ghosts.finish())
+        if self.handles:
+            for vpn in pages:
+                self.let_go(mm, vpn)
+
     def let_go(self, mm: int, vpn: int, moved: int = -1) -> None:
         """Handles of `mm` on `vpn` follow it to `moved`, or lose it (-1)."""
         if not self.handles:

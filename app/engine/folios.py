@@ -42,7 +42,9 @@ class Folio(Struct, frozen=True, gc=False):
     slot    the swap slot whose cache it is (PG_swapcache), or -1
     inode   (inode, page) when it is page cache or shared memory, else None
     head    head frame of the large folio that it is a page of, or -1. A page of a large folio
-            has `data`, `maps` and `exclusive` of its own; the rest is in the `Compound`.
+            has `data`, `maps` and `exclusive` of its own; the rest is in the `Compound`. Its
+            `maps` name where the head would be mapped (`anchor`): so all pages that one process
+            maps in order are equal values.
     """
 
     data: Version
@@ -187,8 +189,21 @@ def mappings(m: Memory, pfn: int) -> tuple[tuple[int, int], ...]:
     page = m.folios[pfn]
     if page.head < 0:
         return page.maps
-    by = pfn - page.head
-    return page.maps + tuple((mm, vpn + by) for mm, vpn in m.compounds[page.head].maps)
+    return ptes_of(page, pfn) + tuple(
+        (mm, vpn + pfn - page.head) for mm, vpn in m.compounds[page.head].maps
+    )
+
+
+def ptes_of(page: Folio, pfn: int) -> tuple[tuple[int, int], ...]:
+    """(mm, vpn) of every PTE that maps the page in frame `pfn`."""
+    if page.head < 0:
+        return page.maps
+    return tuple((mm, vpn + pfn - page.head) for mm, vpn in page.maps)
+
+
+def anchor(page: Folio, pfn: int, vpn: int) -> int:
+    """The vpn by which `page.maps` names a PTE at `vpn`: a large folio's page says the head's."""
+    return vpn if page.head < 0 else vpn - pfn + page.head
 
 
 def exclusive_bit(m: Memory, pte: Present) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from immutables import Map, MapMutation
 from msgspec.structs import replace
 
 from . import huge, large, reasons
 from .draft import Draft, Violation
+from .equal import change_pages
 from .reuse import is_exclusive, observed
 from .state import (
     GUP_PIN_COUNTING_BIAS,
@@ -24,6 +27,7 @@ from .state import (
     Version,
     Vma,
     Zero,
+    anchor,
     folio_of,
 )
 
@@ -115,10 +119,10 @@ def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, En
     table = m.tables[old]
     ours = table.mutate()
     if vma.hi - vma.lo <= 2 * len(table):
-        entries = [(vpn, table[vpn]) for vpn in range(vma.lo, vma.hi) if vpn in table]
+        entries = [(v, pte) for v in range(vma.lo, vma.hi) if (pte := table.get(v)) is not None]
     else:
         entries = sorted((v, p) for v, p in table.items() if vma.lo <= v < vma.hi)
-    for vpn, pte in entries:
+    for vpn, pte in share_large(m, old, new, entries, ours, theirs):
         if type(pte) is Present:
             copy_present_pte(m, old, new, vma, vpn, pte, ours, theirs)
         elif type(pte) is Swapped:
@@ -127,6 +131,54 @@ def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, En
             m.say(reasons.FORK_ZERO, old, vpn)
             theirs[vpn] = Zero()
     m.tables = m.tables.set(old, ours.finish())
+
+
+def share_large(
+    m: Draft,
+    old: int,
+    new: int,
+    entries: list[tuple[int, Entry]],
+    ours: MutableTable,
+    theirs: dict[int, Entry],
+) -> list[tuple[int, Entry]]:
+    """Share the PTEs that map large folios nobody pins, folio by folio; returns all others."""
+    if not m.compounds:
+        return entries
+    folios = m.folios
+    pinned = {head for head, value in m.compounds.items() if value.maybe_pinned}
+    others: list[tuple[int, Entry]] = []
+    mapped: dict[int, list[tuple[int, Present]]] = {}
+    for vpn, pte in entries:
+        if type(pte) is Present and (head := folios[pte.pfn].head) >= 0 and head not in pinned:
+            mapped.setdefault(head, []).append((vpn, pte))
+        else:
+            others.append((vpn, pte))
+    for head, ptes in mapped.items():
+        dup_rmaps(m, old, new, head, ptes)
+        for vpn, pte in ptes:
+            mine, child = shared_ptes(m, pte)
+            if mine is not pte:
+                ours[vpn] = mine
+            theirs[vpn] = child
+    return others
+
+
+def dup_rmaps(m: Draft, old: int, new: int, head: int, ptes: list[tuple[int, Present]]) -> None:
+    """Linux folio_try_dup_anon_rmap_ptes(): as `dup_rmap`, for many pages of one folio."""
+    clears = m.policy.fork_clears
+    frames: dict[int, list[int]] = {}
+    for vpn, pte in ptes:
+        frames.setdefault(vpn - pte.pfn + head, []).append(pte.pfn)
+    for at, pfns in frames.items():
+        inherit = partial(shared_page, mapping=(new, at), clears=clears)
+        m.folios = change_pages(m.folios, pfns, inherit)
+        m.touched.update(pfns)
+    large.add_mappings(m, head, new, len(ptes))
+    m.say(reasons.FORK_SHARES_PTES, old, ptes[0][0], head, len(ptes))
+
+
+def shared_page(page: Folio, mapping: tuple[int, int], clears: bool) -> Folio:
+    return replace(page, maps=(*page.maps, mapping), exclusive=page.exclusive and not clears)
 
 
 def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
@@ -218,15 +270,17 @@ def dup_rmap(m: Draft, old: int, new: int, vpn: int, pte: Present) -> None:
         reason = reasons.FORK_SHARES if clears else reasons.FORK_SHARES_AGAIN
         m.say(reason, old, vpn, pte.pfn)
     exclusive = folio.exclusive and not policy.fork_clears
-    m.set_folio(pte.pfn, replace(folio, maps=(*folio.maps, (new, vpn)), exclusive=exclusive))
+    mapping = (new, anchor(folio, pte.pfn, vpn))
+    m.set_folio(pte.pfn, replace(folio, maps=(*folio.maps, mapping), exclusive=exclusive))
     if folio.head >= 0:
-        large.add_mapping(m, folio.head, new)
+        large.add_mappings(m, folio.head, new, 1)
 
 
 def shared_ptes(m: Draft, pte: Present) -> tuple[Present, Present]:
     """The parent's and the child's PTE of a page that they share from now on."""
-    write = pte.write and not m.policy.fork_protects
-    exclusive = pte.exclusive and not m.policy.fork_clears
+    policy = m.policy
+    write = pte.write and not policy.fork_protects
+    exclusive = pte.exclusive and not policy.fork_clears
     mine = pte
     if pte.write != write or pte.exclusive != exclusive:
         mine = replace(pte, write=write, exclusive=exclusive)

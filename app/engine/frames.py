@@ -15,7 +15,19 @@ from msgspec.structs import replace
 from . import large, reasons
 from .policy import Policy
 from .reasons import Reason
-from .state import Compound, Config, Folio, Mm, PageTable, Slot, Version, Vma, folio_of, vma_of
+from .state import (
+    Compound,
+    Config,
+    Folio,
+    Mm,
+    PageTable,
+    Slot,
+    Version,
+    Vma,
+    anchor,
+    folio_of,
+    vma_of,
+)
 
 T = TypeVar("T")
 
@@ -174,9 +186,9 @@ class Frames:
 
     def map_page(self, pfn: int, mm: int, vpn: int) -> None:
         folio = self.folios[pfn]
-        self.set_folio(pfn, replace(folio, maps=(*folio.maps, (mm, vpn))))
+        self.set_folio(pfn, replace(folio, maps=(*folio.maps, (mm, anchor(folio, pfn, vpn)))))
         if folio.head >= 0:
-            large.add_mapping(self, folio.head, mm)
+            large.add_mappings(self, folio.head, mm, 1)
 
     def unmap_page(self, pfn: int, mm: int, vpn: int, vma: Vma | None) -> None:
         """Drop one mapping and its reference; an unmapped folio tries to leave the swap cache.

@@ -35,7 +35,14 @@ def may_be_huge(m: Draft, mm: int, vpn: int, vma: Vma) -> bool:
     if first < vma.lo or vma.hi < first + m.config.huge:
         return False
     table = m.tables[mm]
-    return ~first not in table and not any(v in table for v in range(first, first + m.config.huge))
+    if ~first in table:
+        return False
+    pages = range(first, first + m.config.huge)
+    return (
+        not any(vpn in pages for vpn in table)
+        if len(table) < len(pages)
+        else not any(vpn in table for vpn in pages)
+    )
 
 
 def do_huge_pmd_anonymous_page(

@@ -6,11 +6,13 @@ under the head's frame number. A PMD maps all of it with one reference and one m
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from . import reasons
+from .equal import change_pages
 from .state import (
     TABLE,
     ZERO,
@@ -21,6 +23,8 @@ from .state import (
     Pmd,
     Present,
     Version,
+    anchor,
+    ptes_of,
 )
 
 if TYPE_CHECKING:
@@ -42,14 +46,14 @@ def alloc(
         return -1
     head = m.next_pfn
     m.next_pfn = head + pages
-    exclusive = m.policy.sets_page
-    folios = m.folios.mutate()
-    page = Folio(ZEROES, head=head)
-    for i in range(pages):
-        folios[head + i] = page if data is None else Folio(data[i], head=head)
-    if exclusive:
-        folios[head] = replace(folios[head], exclusive=True)
-    m.folios = folios.finish()
+    frames = range(head, head + pages)
+    if data is None:
+        body = dict.fromkeys(frames, Folio(ZEROES, head=head))
+    else:
+        body = {pfn: Folio(value, head=head) for pfn, value in zip(frames, data, strict=True)}
+    if m.policy.sets_page:
+        body[head] = replace(body[head], exclusive=True)
+    m.folios = m.folios.update(body)
     m.compounds = m.compounds.set(
         head,
         Compound(
@@ -106,16 +110,17 @@ def drop_owner(value: Compound, mm: int, count: int) -> Compound:
     return replace(value, owners=owners, shared=shared and value.mapcount > 0)
 
 
-def add_mapping(m: Frames, head: int, mm: int) -> None:
-    """One more PTE maps a page of the folio."""
+def add_mappings(m: Frames, head: int, mm: int, count: int) -> None:
+    """So many more PTEs map a page of the folio."""
     value = m.compounds[head]
-    set_compound(m, head, replace(add_owner(value, mm, 1), ptes=value.ptes + 1))
+    set_compound(m, head, replace(add_owner(value, mm, count), ptes=value.ptes + count))
 
 
 def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
     """One PTE less: folio_remove_rmap_pte(), and the folio tries to leave the swap cache."""
     page = m.folios[pfn]
-    m.set_folio(pfn, replace(page, maps=tuple(at for at in page.maps if at != (mm, vpn))))
+    gone = (mm, anchor(page, pfn, vpn))
+    m.set_folio(pfn, replace(page, maps=tuple(at for at in page.maps if at != gone)))
     value = m.compounds[page.head]
     left = drop_owner(replace(value, ptes=value.ptes - 1), mm, 1)
     leave(m, page.head, replace(left, partly=left.mapcount > 0))
@@ -123,17 +128,19 @@ def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
 
 def unmap_pages(m: Frames, head: int, mm: int, mapped: list[tuple[int, int]]) -> None:
     """All at once: the (pfn, vpn) of PTEs of `mm` that map pages of one folio."""
-    folios = m.folios.mutate()
+    frames: dict[int, list[int]] = {}
     for pfn, vpn in mapped:
-        page = folios[pfn]
-        maps = page.maps
-        left = () if len(maps) == 1 else tuple(at for at in maps if at != (mm, vpn))
-        folios[pfn] = replace(page, maps=left)
-    m.folios = folios.finish()
+        frames.setdefault(vpn - pfn + head, []).append(pfn)
+    for at, pfns in frames.items():
+        m.folios = change_pages(m.folios, pfns, partial(unmapped, gone=(mm, at)))
     value = m.compounds[head]
     value = drop_owner(replace(value, ptes=value.ptes - len(mapped)), mm, len(mapped))
     m.say(reasons.ZAPPED_PTES, mm, mapped[0][1], head, len(mapped))
     leave(m, head, replace(value, partly=value.mapcount > 0))
+
+
+def unmapped(page: Folio, gone: tuple[int, int]) -> Folio:
+    return replace(page, maps=tuple(at for at in page.maps if at != gone))
 
 
 def add_pmd(m: Frames, head: int, mm: int, first: int) -> None:
@@ -190,19 +197,19 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     head = pmd.pfn
     distributes = m.policy.split_distributes
     bit = m.folios[head].exclusive
-    folios = m.folios.mutate()
+    _, write, dirty, young, owned, uffd_wp, soft_dirty = astuple(pmd)
     for i in range(pages):
-        table[first + i] = Present(
-            head + i, pmd.write, pmd.dirty, pmd.young,
-            pmd.exclusive and (distributes or not i), pmd.uffd_wp, pmd.soft_dirty,
-        )  # fmt: skip
-        page = folios[head + i]
-        folios[head + i] = replace(
+        exclusive = owned and (distributes or not i)
+        table[first + i] = Present(head + i, write, dirty, young, exclusive, uffd_wp, soft_dirty)
+    m.folios = change_pages(
+        m.folios,
+        range(head, head + pages),
+        lambda page: replace(
             page,
-            maps=(*page.maps, (mm, first + i)),
+            maps=(*page.maps, (mm, first)),
             exclusive=page.exclusive or (bit and distributes),
-        )
-    m.folios = folios.finish()
+        ),
+    )
     m.tables = m.tables.set(mm, table.finish())
     value = m.compounds[head]
     maps = tuple(at for at in value.maps if at != (mm, first))
@@ -247,7 +254,7 @@ def split_folio(m: Draft, head: int) -> str:
             continue
         folios[head + i] = Folio(
             page.data,
-            page.maps,
+            ptes_of(page, head + i),
             page.exclusive and keeps,
             slot=slot,
             swapbacked=value.swapbacked,

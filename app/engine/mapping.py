@@ -110,8 +110,7 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
         zap_entry(m, mm, vpn, pte, vma_of(area, vpn))
     if present and m.policy.zap_drains:
         m.lru_add_drain(m.cpu)
-    for vpn in pages:
-        m.forget(mm, vpn)
+    m.forget_pages(mm, pages)
 
 
 def pmd_keys(m: Draft, mm: int, pages: range) -> list[int]:

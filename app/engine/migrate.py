@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from . import large, reasons
 from .draft import Draft
 from .reuse import is_exclusive
-from .state import Present, folio_of
+from .state import Present, folio_of, ptes_of
 
 
 def migrate(m: Draft, mm: int, pages: range) -> tuple[int, list[str]]:
@@ -73,7 +73,7 @@ def move_mappings(m: Draft, old: int, new: int) -> None:
     count = m.compounds[head].pages if head >= 0 else 1
     keeps = m.policy.migration_keeps
     for pfn in range(old, old + count):
-        for mm, vpn in m.folios[pfn].maps:
+        for mm, vpn in ptes_of(m.folios[pfn], pfn):
             pte = m.tables[mm][vpn]
             assert type(pte) is Present
             m.set_pte(mm, vpn, replace(pte, pfn=pfn + by, exclusive=pte.exclusive and keeps))

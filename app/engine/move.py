@@ -8,7 +8,7 @@ from . import large, reasons
 from .draft import Draft
 from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
 from .outcome import Failed
-from .state import Area, Entry, HugeZero, Marker, Pmd, Present, Swapped, Zero
+from .state import Area, Entry, HugeZero, Marker, Pmd, Present, Swapped, Zero, anchor
 
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
@@ -59,7 +59,8 @@ def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
         m.tables = m.tables.set(mm, table if moved is None else table.set(to, moved))
         if type(pte) is Present:
             folio = m.folios[pte.pfn]
-            maps = tuple((mm, to) if at == (mm, vpn) else at for at in folio.maps)
+            old, new = (mm, anchor(folio, pte.pfn, vpn)), (mm, anchor(folio, pte.pfn, to))
+            maps = tuple(new if at == old else at for at in folio.maps)
             m.set_folio(pte.pfn, replace(folio, maps=maps))
     ghosts = m.ghosts[mm]
     if vpn in ghosts:

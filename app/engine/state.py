@@ -31,10 +31,12 @@ from .folios import Compound as Compound
 from .folios import Folio as Folio
 from .folios import Memory as Memory
 from .folios import Version as Version
+from .folios import anchor as anchor
 from .folios import exclusive_bit as exclusive_bit
 from .folios import folio_of as folio_of
 from .folios import mapcount as mapcount
 from .folios import mappings as mappings
+from .folios import ptes_of as ptes_of
 
 ZERO_PFN = -1
 """Where a handle names the shared zero page. It is no folio: nobody counts its references."""

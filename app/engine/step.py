@@ -62,16 +62,15 @@ def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = Tru
     What a kernel answers with a signal or errno is an outcome. Raises NotModelled for an
     operation of the language that the machine does not have yet.
     """
-    kind = type(op)
-    if kind is ops.Read:
+    if type(op) is ops.Read:
         if (hit := mmu.load(machine, op)) is not None:
             return Step(*hit, (), (), NOTHING)
-    elif kind is ops.Write and (stored := mmu.store(machine, op)) is not None:
+    elif type(op) is ops.Write and (stored := mmu.store(machine, op)) is not None:
         after, done, pfn = stored
         return Step(after, done, (), (), {pfn})
-    handler = HANDLERS.get(kind)
+    handler = HANDLERS.get(type(op))
     if handler is None:
-        raise NotModelled(kind.__name__.lower())
+        raise NotModelled(type(op).__name__.lower())
     m = Draft(machine, policy, explain=explain)
     try:
         outcome = handler(m, op)

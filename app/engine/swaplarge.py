@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from immutables import MapMutation
 from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft
-from .state import Present, Slot, Swapped
+from .state import Entry, Present, Slot, Swapped, ptes_of
 
 
 def shrink_large(m: Draft, head: int) -> str:
@@ -46,26 +49,50 @@ def add_to_swap(m: Draft, head: int) -> bool:
 def unmap_pages(m: Draft, head: int) -> str:
     """Linux try_to_unmap(): every PTE of every page becomes a swap entry, unless a pin forbids."""
     value = m.compounds[head]
+    policy = m.policy
+    refuses = policy.unmap_checks_pinned and value.maybe_pinned
+    folios, slots = m.folios.mutate(), m.slots.mutate()
+    tables: dict[int, MapMutation[int, Entry]] = {}
+    gone: Counter[int] = Counter()
+    marked: Counter[int] = Counter()
+    why = ""
     for pfn in range(head, head + value.pages):
-        for mm, vpn in m.folios[pfn].maps:
-            page = m.folios[pfn]
-            pte = m.tables[mm][vpn]
+        page = folios[pfn]
+        slot = value.slot + pfn - head
+        owned, left = page.exclusive, page.maps
+        for mm, vpn in ptes_of(page, pfn):
+            table = tables.get(mm)
+            if table is None:
+                table = tables[mm] = m.tables[mm].mutate()
+            pte = table[vpn]
             assert type(pte) is Present
-            exclusive = pte.exclusive or page.exclusive
-            if m.policy.unmap_checks_pinned and exclusive and m.compounds[head].maybe_pinned:
+            exclusive = pte.exclusive or owned
+            if refuses and exclusive:
                 m.say(reasons.UNMAP_KEEPS, mm, vpn, pfn)
-                return f"may be pinned: pincount {value.pincount}"
-            slot = value.slot + pfn - head
-            remembered = exclusive and m.policy.swap_exclusive
-            m.set_pte(mm, vpn, Swapped(slot, remembered, pte.uffd_wp, pte.soft_dirty))
-            old = m.slots[slot]
-            m.set_slot(slot, replace(old, count=old.count + 1))
-            kept = page.exclusive and not m.policy.swapout_clears
-            m.set_folio(pfn, replace(page, exclusive=kept))
-            large.unmap_page(m, pfn, mm, vpn)
-            what = "marked exclusive" if remembered else "not marked exclusive"
-            m.say(reasons.UNMAPPED, mm, vpn, pfn, what, slot=slot)
-    return ""
+                why = f"may be pinned: pincount {value.pincount}"
+                break
+            remembered = exclusive and policy.swap_exclusive
+            table[vpn] = Swapped(slot, remembered, pte.uffd_wp, pte.soft_dirty)
+            owned = owned and not policy.swapout_clears
+            left = left[1:]
+            gone[mm] += 1
+            marked[mm] += remembered
+        unmapped = len(page.maps) - len(left)
+        if unmapped:
+            folios[pfn] = replace(page, maps=left, exclusive=owned)
+            slots[slot] = replace(slots[slot], count=slots[slot].count + unmapped)
+            m.touched.update((pfn, ~slot))
+        if why:
+            break
+    m.folios, m.slots = folios.finish(), slots.finish()
+    for mm, table in tables.items():
+        m.tables = m.tables.set(mm, table.finish())
+    for mm, count in gone.items():
+        value = m.compounds[head]
+        value = large.drop_owner(replace(value, ptes=value.ptes - count), mm, count)
+        large.set_compound(m, head, replace(value, partly=value.mapcount > 0))
+        m.say(reasons.UNMAPPED_PTES, -1, -1, head, count, marked[mm], slot=value.slot)
+    return why
 
 
 def remove_mapping(m: Draft, head: int) -> None:
@@ -84,8 +111,9 @@ def remove_mapping(m: Draft, head: int) -> None:
         m.say(reasons.STAYS_CACHED, -1, -1, head)
         return
     m.say(reasons.SWAPPED, -1, -1, head, slot=value.slot)
-    first = value.slot
-    for i in range(value.pages):
-        if not m.slots[first + i].count:
-            m.slots = m.slots.delete(first + i)
+    slots = m.slots.mutate()
+    for number in range(value.slot, value.slot + value.pages):
+        if not slots[number].count:
+            del slots[number]
+    m.slots = slots.finish()
     large.set_compound(m, head, replace(value, slot=-1))

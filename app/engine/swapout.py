@@ -79,6 +79,9 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
     Returns why some were not, by head frame.
     """
     refused: dict[int, str] = {}
+    if not m.compounds:
+        return refused
+    whole: set[int] = set()
     for vpn in pages:
         pte = m.pte(mm, vpn)
         if type(pte) is not Present or m.folios[pte.pfn].head < 0:
@@ -87,9 +90,10 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
         value = m.compounds[head]
         first = vpn - (pte.pfn - head)
         covered = pages.start <= first and first + value.pages <= pages.stop
-        if head in refused or value.hugetlb:
+        if head in refused or head in whole or value.hugetlb:
             continue
         if covered and all_here(m, mm, first, head, value.pages):
+            whole.add(head)
             continue
         if value.shared:
             refused[head] = "shared, and only part of it is meant"

@@ -42,13 +42,20 @@ def write(m: Draft, op: ops.Write) -> Outcome:
     area = m.mms[mm].areas.get(place.area)
     start = area.start if area is not None else 0
     faults = 0
-    for page in range(place.lo, place.hi):
+    page = place.lo
+    while page < place.hi:
+        left = range(start + page, start + place.hi)
+        if len(left) > 1 and (frames := access.permitted(m, mm, area, left, write=True)):
+            access.put_values(m, mm, start + page, frames, op.value)
+            page += len(frames)
+            continue
         try:
             faults += access.store(m, mm, area, start + page, op.value)
         except Failed as failed:
             return slice_failed(failed, place, page)
-        if faults and area is not None:
+        if area is not None:
             area = m.mms[mm].areas[place.area]
+        page += 1
     return NO_FAULTS if faults == 0 else Outcome(faults=faults)
 
 
@@ -67,13 +74,20 @@ def read(m: Draft, op: ops.Read) -> Outcome:
     start = area.start if area is not None else 0
     values = []
     faults = 0
-    for page in range(place.lo, place.hi):
+    page = place.lo
+    while page < place.hi:
+        left = range(start + page, start + place.hi)
+        if len(left) > 1 and (frames := access.permitted(m, mm, area, left, write=False)):
+            values += [m.folios[pfn].data.value for pfn in frames]
+            page += len(frames)
+            continue
         try:
             value, taken = access.load(m, mm, area, start + page)
         except Failed as failed:
             return slice_failed(failed, place, page)
         values.append(value)
         faults += taken
+        page += 1
     return seen(values, faults)
 
 

@@ -14,6 +14,7 @@ from app.engine.state import (
     Zero,
     folio_of,
     mapcount,
+    ptes_of,
 )
 
 from .names import Names, frame_label, slot_label, until
@@ -55,9 +56,8 @@ class Shapes:
         page = self.machine.folios[pfn]
         if page.head < 0:
             return (pfn,)
-        maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
         first = pfn == page.head
-        return (pfn - self.count, page.head, first, maps, page.exclusive, page.data.value)
+        return (pfn - self.count, page.head, first, page.maps, page.exclusive, page.data.value)
 
 
 def flags(machine: Machine, pfn: int) -> list[str]:
@@ -134,7 +134,8 @@ def large_ledger(machine: Machine, head: int, names: Names) -> list[Json]:
         {"holder": names.place(mm, first, folio.pages), "kind": "map", "count": 1}
         for mm, first in folio.maps
     ]
-    ptes = sorted(at for pfn in range(head, head + folio.pages) for at in machine.folios[pfn].maps)
+    frames = range(head, head + folio.pages)
+    ptes = sorted(at for pfn in frames for at in ptes_of(machine.folios[pfn], pfn))
     for _, group in groupby(enumerate(ptes), lambda item: (item[1][0], item[1][1] - item[0])):
         run = [at for _, at in group]
         holder = names.place(*run[0], len(run))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app import policies
 from app.engine import step
-from app.engine.state import GUP_PIN_COUNTING_BIAS, Machine, Pmd, Present, Swapped
+from app.engine.state import GUP_PIN_COUNTING_BIAS, Machine, Pmd, Present, Swapped, ptes_of
 from app.scenario import parse
 from app.trace import play
 from app.trace.state import state
@@ -50,7 +50,7 @@ def check_machine(machine: Machine) -> None:
         if len(by_mm) > 1:
             assert value.shared, "two mms map it and the owner tracking does not say so"
     for pfn, folio in machine.folios.items():
-        assert sorted(folio.maps) == sorted(mapped.get(pfn, [])), "mapcount is not the entries"
+        assert sorted(ptes_of(folio, pfn)) == sorted(mapped.get(pfn, [])), "mapcount is not entries"
         if folio.head >= 0:
             assert folio.head in machine.compounds, "a page of no large folio"
             continue

@@ -74,6 +74,11 @@ FORK_SHARES_PMD = Reason(
     "share", "fork-clears", "copy_huge_pmd", "{place} and the child share {f} by PMD, read-only.",
     "one reference and one mapcount for all of it", _HUGE,
 )  # fmt: skip
+FORK_SHARES_PTES = Reason(
+    "share", "fork-clears", "copy_present_ptes",
+    "The child maps {0} pages of {f}, too, read-only on both sides.",
+    "not pinned: pincount {folio.pincount}", "mm/memory.c",
+)  # fmt: skip
 FORK_HUGE_ZERO = Reason(
     "share", "", "copy_huge_pmd", "The child's PMD maps the huge zero page, too.",
     "the huge zero page is not counted", _HUGE,

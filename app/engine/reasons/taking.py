@@ -36,6 +36,14 @@ TO_SWAP = Reason(
     "refcount + 1",
     "mm/swapfile.c",
 )
+UNMAPPED_PTES = Reason(
+    "swap",
+    "",
+    "try_to_unmap_one",
+    "{0} PTEs of {f} become swap entries, from {s} on.",
+    "{1} of them marked exclusive",
+    "mm/rmap.c",
+)
 UNMAPPED = Reason(
     "swap",
     "",
