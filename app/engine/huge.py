@@ -19,7 +19,6 @@ from .state import (
     Vma,
     Zero,
     exclusive_bit,
-    mapcount,
 )
 
 
@@ -197,15 +196,18 @@ def hugetlb_fault(
     if not (write or unshare) or pte.write:
         return pte
     head = m.folios[pte.pfn].head
-    count = m.compounds[head].mapcount
+    folio = m.compounds[head]
+    by_references = m.policy.hugetlb_reuse == "refcount"
+    count = folio.refcount if by_references else folio.mapcount
+    proof = f"refcount {count}" if by_references else f"mapcount {count}, references are not asked"
     if count == 1 or (m.policy.reuse_exclusive and (pte.exclusive or exclusive_bit(m, pte))):
-        m.say(reasons.HUGETLB_REUSED, mm, vpn, head, count)
+        m.say(reasons.HUGETLB_REUSED, mm, vpn, head, proof)
         return reuse_huge(m, mm, vpn, vma, pte, head, unshare=unshare)
     new = hugetlb_alloc(m, mm, first, contents(m, head))
     kept = fresh_pmd(m, new, vma)
     m.set_entry(mm, ~first, replace(kept, write=False, dirty=False) if unshare else kept)
     m.copies += m.config.huge
-    m.say(reasons.HUGETLB_COPIED, mm, vpn, head, mapcount(m, head), to=new)
+    m.say(reasons.HUGETLB_COPIED, mm, vpn, head, proof, to=new)
     large.unmap_pmd(m, head, mm, first)
     return view(m, mm, vpn)
 

@@ -83,6 +83,8 @@ class Policy(Struct, frozen=True):
     """A write fault on a shared PMD copies the whole huge page (up to 5.7)."""
     huge_reuse: str = "mapcount"
     """The proof for a PMD-mapped folio: "mapcount" or "refcount"."""
+    hugetlb_reuse: str = "mapcount"
+    """The proof for a hugetlb page: every Linux counts mappings, "refcount" is the textbook's."""
     owner_tracking: bool = False
     """A PTE-mapped large folio is reused page by page when one mm has all its mappings (6.15)."""
 

@@ -104,7 +104,15 @@ LINUX_60 = replace(LINUX_519, upgrades=True, force_exclusive=True)
 LINUX_62 = replace(LINUX_60, unshare_zero=True, gup_rechecks_pmd=True)
 LINUX_615 = replace(LINUX_62, owner_tracking=True)
 
-TEXTBOOK = Policy("textbook", reuse="refcount", ksm_reuse=False, swapin="refcount", batches=False)
+TEXTBOOK = Policy(
+    "textbook",
+    reuse="refcount",
+    ksm_reuse=False,
+    swapin="refcount",
+    huge_reuse="refcount",
+    hugetlb_reuse="refcount",
+    batches=False,
+)
 
 CATALOGUE: tuple[Entry, ...] = (
     Entry(

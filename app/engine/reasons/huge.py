@@ -113,10 +113,10 @@ HUGETLB_FRESH = Reason(
 )  # fmt: skip
 HUGETLB_REUSED = Reason(
     "reuse", "", "hugetlb_wp", "{f} is written in place.",
-    "mapcount {0}: hugetlb counts mappings, not references", "mm/hugetlb.c",
+    "{0}", "mm/hugetlb.c",
 )  # fmt: skip
 HUGETLB_COPIED = Reason(
-    "copy", "", "hugetlb_wp", "{f} is copied to {to}.", "mapcount {0}, not exclusive",
+    "copy", "", "hugetlb_wp", "{f} is copied to {to}.", "{0}, not exclusive",
     "mm/hugetlb.c",
 )  # fmt: skip
 HUGETLB_FORK_COPIES = Reason(
