@@ -52,6 +52,18 @@ def matrix_url(name: str) -> str:
     return f"/m/{quote(name, safe='')}"
 
 
+def selftest_url() -> str:
+    return "/selftest"
+
+
+def conformance_url() -> str:
+    return "/conformance"
+
+
+def misconception_url(slug: str) -> str:
+    return f"/misconceptions/{quote(slug, safe='')}"
+
+
 def question_url(question_id: str) -> str:
     """A question on a step, to be answered alone."""
     return f"/q/{quote(question_id, safe='~@:')}"

@@ -22,6 +22,7 @@ from . import (
     problems,
     quiz,
     reference,
+    selftest,
     templating,
 )
 
@@ -53,6 +54,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(elsewhere.router(runs, templates, settings))
     app.include_router(compare_routes.router(runs, templates, settings))
     app.include_router(matrix_routes.router(runs, templates, settings))
+    app.include_router(selftest.router(runs, templates, settings))
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
     app.include_router(explorer.router(runs, templates, settings))
