@@ -6,11 +6,14 @@ a step that treats 512 of them alike makes one new value for each value that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from immutables import Map
 
 from .folios import Folio
+
+T = TypeVar("T")
 
 
 def change_pages(
@@ -21,7 +24,24 @@ def change_pages(
     Pages that are one value stay one value: `change` is asked once for each.
     """
     pages = [folios[pfn] for pfn in pfns]
-    answers = {key: change(page) for key, page in {id(page): page for page in pages}.items()}
-    if len(answers) == 1:
-        return folios.update(dict.fromkeys(pfns, *answers.values()))
-    return folios.update(zip(pfns, [answers[id(page)] for page in pages], strict=True))
+    most = pages[-1]
+    body = dict.fromkeys(pfns, change(most))
+    if pages.count(most) < len(pages):
+        others = [(pfn, page) for pfn, page in zip(pfns, pages, strict=True) if page is not most]
+        answers = {
+            key: change(page) for key, page in {id(page): page for _, page in others}.items()
+        }
+        body.update((pfn, answers[id(page)]) for pfn, page in others)
+    return folios.update(body)
+
+
+def by_key(items: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    """Items by their keys, in order. Neighbours mostly have one key."""
+    groups: dict[int, list[T]] = {}
+    last = None
+    for key, item in items:
+        if key != last:
+            last = key
+            group = groups.setdefault(key, [])
+        group.append(item)
+    return groups

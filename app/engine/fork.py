@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from . import huge, large, reasons
 from .draft import Draft, Violation
-from .equal import change_pages
+from .equal import by_key, change_pages
 from .reuse import is_exclusive, observed
 from .state import (
     GUP_PIN_COUNTING_BIAS,
@@ -147,29 +147,25 @@ def share_large(
     folios = m.folios
     pinned = {head for head, value in m.compounds.items() if value.maybe_pinned}
     others: list[tuple[int, Entry]] = []
-    mapped: dict[int, list[tuple[int, Present]]] = {}
+    mapped: list[tuple[int, tuple[int, Present]]] = []
     for vpn, pte in entries:
         if type(pte) is Present and (head := folios[pte.pfn].head) >= 0 and head not in pinned:
-            mapped.setdefault(head, []).append((vpn, pte))
+            mapped.append((head, (vpn, pte)))
         else:
             others.append((vpn, pte))
-    for head, ptes in mapped.items():
+    for head, ptes in by_key(mapped).items():
         dup_rmaps(m, old, new, head, ptes)
         for vpn, pte in ptes:
-            mine, child = shared_ptes(m, pte)
+            mine, theirs[vpn] = shared_ptes(m, pte)
             if mine is not pte:
                 ours[vpn] = mine
-            theirs[vpn] = child
     return others
 
 
 def dup_rmaps(m: Draft, old: int, new: int, head: int, ptes: list[tuple[int, Present]]) -> None:
     """Linux folio_try_dup_anon_rmap_ptes(): as `dup_rmap`, for many pages of one folio."""
     clears = m.policy.fork_clears
-    frames: dict[int, list[int]] = {}
-    for vpn, pte in ptes:
-        frames.setdefault(vpn - pte.pfn + head, []).append(pte.pfn)
-    for at, pfns in frames.items():
+    for at, pfns in by_key((vpn - pte.pfn + head, pte.pfn) for vpn, pte in ptes).items():
         inherit = partial(shared_page, mapping=(new, at), clears=clears)
         m.folios = change_pages(m.folios, pfns, inherit)
         m.touched.update(pfns)

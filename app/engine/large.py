@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import astuple, replace
 
 from . import reasons
-from .equal import change_pages
+from .equal import by_key, change_pages
 from .state import (
     TABLE,
     ZERO,
@@ -128,10 +128,7 @@ def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
 
 def unmap_pages(m: Frames, head: int, mm: int, mapped: list[tuple[int, int]]) -> None:
     """All at once: the (pfn, vpn) of PTEs of `mm` that map pages of one folio."""
-    frames: dict[int, list[int]] = {}
-    for pfn, vpn in mapped:
-        frames.setdefault(vpn - pfn + head, []).append(pfn)
-    for at, pfns in frames.items():
+    for at, pfns in by_key((vpn - pfn + head, pfn) for pfn, vpn in mapped).items():
         m.folios = change_pages(m.folios, pfns, partial(unmapped, gone=(mm, at)))
     value = m.compounds[head]
     value = drop_owner(replace(value, ptes=value.ptes - len(mapped)), mm, len(mapped))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft, vma_of
+from .equal import by_key
 from .faults import do_pte_missing, read_fault, write_fault
 from .outcome import Failed
 from .reuse import is_exclusive
@@ -129,15 +130,14 @@ def zap_large(m: Draft, mm: int, entries: list[tuple[int, Entry]]) -> list[tuple
     if not m.compounds:
         return entries
     others: list[tuple[int, Entry]] = []
-    mapped: dict[int, list[tuple[int, int]]] = {}
+    mapped: list[tuple[int, tuple[int, int]]] = []
+    folios = m.folios
     for vpn, pte in entries:
-        head = m.folios[pte.pfn].head if type(pte) is Present else -1
-        if head < 0:
-            others.append((vpn, pte))
+        if type(pte) is Present and (head := folios[pte.pfn].head) >= 0:
+            mapped.append((head, (pte.pfn, vpn)))
         else:
-            assert type(pte) is Present
-            mapped.setdefault(head, []).append((pte.pfn, vpn))
-    for head, pages in mapped.items():
+            others.append((vpn, pte))
+    for head, pages in by_key(mapped).items():
         large.unmap_pages(m, head, mm, pages)
     return others
 
