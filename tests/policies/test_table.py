@@ -1,8 +1,8 @@
 """Expected results, cell by cell: `semantics.md` 2.9, every row that base pages can play.
 
 Columns are policies. A cell is the last value read (if any), the pages copied and the violations.
-Rows that need KSM are not here yet; R11 and R12 write-protect by mprotect(), which every policy
-answers as it answers userfaultfd-wp where no event is delivered.
+R11 and R12 write-protect by mprotect(), which every policy answers as it answers userfaultfd-wp
+where no event is delivered.
 """
 
 from __future__ import annotations
@@ -153,6 +153,25 @@ TABLE = {
     "R30 mprotect r then rw, write": (
         START + "A mprotect buf r; A mprotect buf rw; A write buf 2",
         "c0|c0|c0|c0|c0|c0|c0|c0|c0",
+    ),
+    # KSM pages are exempt from spurious copies (2.7), so R23 and R31 have no "spur" here.
+    "R23 KSM merge, both write": (
+        START + "A madvise buf mergeable; A fork B; B write buf 1; A write buf 1; kernel ksm; "
+        "A write buf 2; B write buf 3; A read buf",
+        "2 c2|2 c2|2 c3|2 c3|2 c3|2 c2|2 c3|2 c3|2 c3",
+    ),
+    "R31 KSM page, last mapper writes": (
+        START + "A madvise buf mergeable; A fork B; B write buf 1; A write buf 1; kernel ksm; "
+        "B exit; A write buf 2; A read buf",
+        "2 c1|2 c1|2 c2|2 c2|2 c2|2 c1|2 c2|2 c2|2 c2",
+    ),
+    # The table says c1 throughout. A real 6.18 has by then made the other page a KSM page, finds
+    # that its twin cannot merge, and breaks it again by a copy (kernel-facts.md 21), so c2 wherever
+    # a KSM page is never reused.
+    "R32 KSM refuses a pinned page": (
+        START + "A madvise buf mergeable; A fork B; B write buf 1; A pin buf p rw; kernel ksm; "
+        "A write buf 2; p read",
+        "2 c1|2 c1|2 c2|2 c2|2 c2|2 c1|2 c2|2 c2|2 c2",
     ),
     "R33 swap out, read back, write; synchronous device": (
         "swap: zram; " + START + "kernel swapout A buf; A read buf; A write buf 2",
