@@ -128,6 +128,13 @@ class Draft(Frames):
                 self.set_area(mm, name, replace(area, vmas=vmas))
                 return
 
+    def inode_of(self, mm: int, vpn: int) -> tuple[int, int]:
+        """(inode, page) of the shared memory or the file that is mapped there."""
+        for area in self.mms[mm].areas.values():
+            if area.start <= vpn < area.start + area.pages:
+                return area.inode, vpn - area.start + area.offset
+        raise AssertionError(vpn)
+
     # -- content ------------------------------------------------------------------------------
 
     def ghost(self, mm: int, vpn: int) -> Version:

@@ -226,15 +226,12 @@ def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio | Compound) 
 
 def page_cache(m: Draft, mm: int, vpn: int, *, swapbacked: bool) -> int:
     """The page-cache folio behind a page of a shared or file range; made when it is missing."""
-    for area in m.mms[mm].areas.values():
-        if area.start <= vpn < area.start + area.pages:
-            key = (area.inode, vpn - area.start + area.offset)
-            pfn = m.inodes.get(key)
-            if pfn is None:
-                pfn = m.alloc(Folio(ZEROES, anon=False, swapbacked=swapbacked, inode=key))
-                m.inodes = m.inodes.set(key, pfn)
-            return pfn
-    raise AssertionError(vpn)
+    key = m.inode_of(mm, vpn)
+    pfn = m.inodes.get(key)
+    if pfn is None:
+        pfn = m.alloc(Folio(ZEROES, anon=False, swapbacked=swapbacked, inode=key))
+        m.inodes = m.inodes.set(key, pfn)
+    return pfn
 
 
 def shmem_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:

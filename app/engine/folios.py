@@ -114,6 +114,7 @@ class Compound(Struct, frozen=True, gc=False):
     gets, pins, holds, batches, slot: as of a small folio; a pin is one reference and one pincount
     slot    the first of `pages` consecutive swap slots, or -1
     partly  some page was unmapped: queued for a deferred split
+    inode   (inode, page) when it is shared hugetlb memory, whose file holds a reference
     """
 
     pages: int
@@ -132,6 +133,7 @@ class Compound(Struct, frozen=True, gc=False):
     active: bool = False
     mlocked: bool = False
     partly: bool = False
+    inode: tuple[int, int] | None = None
 
     @property
     def mapcount(self) -> int:
@@ -159,6 +161,7 @@ class Compound(Struct, frozen=True, gc=False):
             + len(self.pins)
             + self.holds
             + (self.pages if self.slot >= 0 else 0)
+            + (self.inode is not None)
         )
 
 

@@ -185,6 +185,8 @@ def hugetlb_fault(
     """Linux hugetlb_fault(): hugetlb_no_page() or hugetlb_wp(). SIGBUS without a free page."""
     first = first_of(m, vpn)
     pte = m.pte(mm, vpn)
+    if vma.shared:
+        return hugetlb_shared_fault(m, mm, vpn, vma, pte, write=write)
     if pte is None:
         if not vma.anon_vma:
             m.give_anon_vma(mm, vpn, vma)
@@ -212,8 +214,31 @@ def hugetlb_fault(
     return view(m, mm, vpn)
 
 
-def hugetlb_alloc(m: Draft, mm: int, first: int, data: list[Version] | None = None) -> int:
-    head = large.alloc(m, mm, first, data, hugetlb=True)
+def hugetlb_shared_fault(
+    m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None, *, write: bool
+) -> Present:
+    """hugetlb_no_page() of a shared mapping: the file's page, writable as the mapping is."""
+    first = first_of(m, vpn)
+    if type(pte) is Present:
+        m.set_pte(mm, vpn, replace(pte, write=vma.writable, dirty=pte.dirty or write))
+        return view(m, mm, vpn)
+    inode = m.inode_of(mm, first)
+    head = m.inodes.get(inode, -1)
+    if head < 0:
+        head = hugetlb_alloc(m, mm, first, inode=inode)
+        m.inodes = m.inodes.set(inode, head)
+    else:
+        large.add_pmd(m, head, mm, first)
+    m.set_entry(mm, ~first, Pmd(head, vma.writable, write))
+    m.say(reasons.SHMEM, mm, vpn, head)
+    return view(m, mm, vpn)
+
+
+def hugetlb_alloc(
+    m: Draft, mm: int, first: int, data: list[Version] | None = None,
+    *, inode: tuple[int, int] | None = None,
+) -> int:  # fmt: skip
+    head = large.alloc(m, mm, first, data, hugetlb=True, inode=inode)
     if head < 0:
         raise Failed("SIGBUS", "no free huge page")
     return head

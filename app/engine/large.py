@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 
 def alloc(
     m: Frames, mm: int, first: int, data: list[Version] | None = None, *, hugetlb: bool = False,
-    mlocked: bool = False,
+    mlocked: bool = False, inode: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     """A large folio that one PMD of `mm` maps; returns its head, or -1 without free memory.
+
+    With an `inode` it is shared memory, which is nobody's own.
 
     Large folios do not wait in an LRU batch (folio_batch_add() moves them at once).
     """
@@ -48,10 +50,10 @@ def alloc(
     m.next_pfn = head + pages
     frames = range(head, head + pages)
     if data is None:
-        body = dict.fromkeys(frames, Folio(ZEROES, head=head))
+        body = dict.fromkeys(frames, Folio(ZEROES, head=head, anon=inode is None))
     else:
         body = {pfn: Folio(value, head=head) for pfn, value in zip(frames, data, strict=True)}
-    if m.policy.sets_page:
+    if m.policy.sets_page and inode is None:
         body[head] = replace(body[head], exclusive=True)
     m.folios = m.folios.update(body)
     m.compounds = m.compounds.set(
@@ -64,6 +66,7 @@ def alloc(
             swapbacked=not hugetlb,
             dirty=True,
             mlocked=mlocked,
+            inode=inode,
         ),
     )
     m.touched.add(head)

@@ -11,15 +11,13 @@ from . import access, advice, fork, mapping, move, uffd
 from . import operations as ops
 from .draft import Draft
 from .gup import get_user_page, hold_pages
-from .outcome import Failed, NotModelled, Outcome
+from .outcome import Failed, Outcome
 from .state import Area, Mm, Present, Zero
 
 DONE = Outcome()
 
 
 def mmap(m: Draft, op: ops.Mmap) -> Outcome:
-    if op.hugetlb and op.shared:
-        raise NotModelled("mmap hugetlb shared")
     mm = access.enter(m, op.actor)
     mapping.mmap(
         m,

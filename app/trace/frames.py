@@ -144,6 +144,8 @@ def large_ledger(machine: Machine, head: int, names: Names) -> list[Json]:
     if folio.slot >= 0:
         slots = until(slot_label(folio.slot), folio.pages)
         items.append({"holder": slots, "kind": "swapcache", "count": folio.pages})
+    if folio.inode is not None:
+        items.append({"holder": "page cache", "kind": "pagecache", "count": 1})
     return items + held(folio)
 
 
