@@ -5,11 +5,17 @@
   const PATIENCE = 1500; // ms that the CDN has; a room without internet often drops packets silently
   const local = document.currentScript.dataset.htmx;
 
-  // A page from the browser's cache may carry the look of an earlier visit.
+  root.classList.add('js');
+
+  // A page from the browser's cache may carry the look of an earlier visit; a link may ask for one.
   const applyLook = () => {
-    for (const name of ['theme', 'size']) {
-      const found = document.cookie.match(new RegExp(`(?:^|; )${name}=(\\w+)`));
-      if (found) root.dataset[name] = found[1];
+    const asked = new URLSearchParams(location.search);
+    for (const name of ['theme', 'size', 'level', 'view', 'only', 'tab', 'keys']) {
+      const kept = document.cookie.match(new RegExp(`(?:^|; )${name}=(\\w+)`))?.[1];
+      const wanted = ['level', 'view', 'only'].includes(name) && asked.get(name);
+      const plain = ['kernel', 'drawing', 'all'].includes(wanted);
+      const value = plain ? '' : wanted || kept;
+      if (value) root.dataset[name] = value;
       else delete root.dataset[name];
     }
   };

@@ -4,15 +4,17 @@ const $ = (selector, root = document) => root.querySelector(selector);
 const root = document.documentElement;
 const YEAR = 365 * 24 * 3600;
 
-// -- the look: the form works by itself; this saves the reload
+// -- what the reader chose: the form works by itself; this saves the reload
+const PLAIN = ['auto', 'normal', 'kernel', 'drawing', 'all', 'grid']; // the defaults
 document.addEventListener('submit', e => {
   if (e.target.dataset.act !== 'look' || !e.submitter) return;
   e.preventDefault();
   const { name, value } = e.submitter;
-  const plain = value === 'auto' || value === 'normal';
+  const plain = PLAIN.includes(value);
   document.cookie = `${name}=${plain ? '' : value}; path=/; max-age=${plain ? 0 : YEAR}; samesite=lax`;
   if (plain) delete root.dataset[name];
   else root.dataset[name] = value;
+  document.dispatchEvent(new CustomEvent('cowscope:look', { detail: e.submitter }));
 });
 
 // -- copy link: the address is the whole state
@@ -37,8 +39,9 @@ function visit(url, source) {
   else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'outerHTML show:none' });
 }
 
-document.addEventListener('htmx:configRequest', () => { asked += 1; });
+document.addEventListener('htmx:configRequest', e => { if (e.detail.target.id === 'explorer') asked += 1; });
 document.addEventListener('htmx:beforeRequest', e => {
+  if (e.detail.target.id !== 'explorer') return;
   const number = asked;
   inFlight += 1;
   // Listened for at the source: once that is swapped away, its events reach nobody else.
@@ -46,7 +49,7 @@ document.addEventListener('htmx:beforeRequest', e => {
     if (answer.detail.xhr === e.detail.xhr && number !== asked) answer.preventDefault(); // too late
   });
 });
-document.addEventListener('htmx:afterRequest', () => { inFlight -= 1; });
+document.addEventListener('htmx:afterRequest', e => { if (e.detail.target?.id === 'explorer') inFlight -= 1; });
 let kept = null; // what a swap would lose
 document.addEventListener('htmx:beforeSwap', e => {
   if (e.detail.target.id !== 'explorer') return;
@@ -57,8 +60,8 @@ document.addEventListener('htmx:sendError', () => say('The server does not answe
 document.addEventListener('htmx:responseError', e => location.assign(e.detail.pathInfo.requestPath)); // the page that explains it
 
 function say(words) {
-  const caption = $('#caption');
-  if (caption) caption.textContent = words;
+  const live = $('#spoken') || $('#caption');
+  if (live) live.textContent = words;
 }
 
 function settle() {
@@ -112,23 +115,38 @@ document.addEventListener('click', e => {
 // -- keys act on the control that says so in aria-keyshortcuts: routes live in the templates only
 const PACE = 60; // ms between steps of a held key
 let last = 0;
-const control = key => [...document.querySelectorAll('[aria-keyshortcuts]')]
-  .find(el => el.getAttribute('aria-keyshortcuts').split(' ').includes(key));
+const shown = el => el.getClientRects().length > 0;
+// What is hidden still has its key, unless something that can be seen has the same one.
+function control(key) {
+  const all = [...document.querySelectorAll('[aria-keyshortcuts]')]
+    .filter(el => el.getAttribute('aria-keyshortcuts').split(' ').includes(key));
+  return all.find(shown) || all[0];
+}
+// A key that does something where the focus is: Space on a button, a page in a pane that scrolls.
+function taken(e) {
+  if (e.target.closest('input:not([type=range]), textarea, select')) return true;
+  if (e.target.type === 'range') return /^(Arrow|Home|End|Page)/.test(e.key);
+  if (e.key === ' ') return Boolean(e.target.closest('button, summary, input'));
+  const pane = e.key.startsWith('Page') && e.target.closest('[tabindex="0"]');
+  return Boolean(pane && pane.scrollHeight > pane.clientHeight);
+}
 document.addEventListener('keydown', e => {
   if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
   if (e.key === 'Escape') { escape(); return; }
-  if (e.target.closest('input:not([type=range]), textarea, select')) return;
-  if (e.target.type === 'range' && /^(Arrow|Home|End|Page)/.test(e.key)) return; // a slider keeps its keys
-  const found = control((e.shiftKey && e.key.startsWith('Arrow') ? 'Shift+' : '') + e.key);
+  if (taken(e)) return;
+  if (root.dataset.keys === 'few' && e.key.length === 1 && e.key !== ' ') return; // WCAG 2.1.4
+  const key = e.key === ' ' ? 'Space' : e.key;
+  const found = control((e.shiftKey && e.key.startsWith('Arrow') ? 'Shift+' : '') + key);
   if (!found) return;
   e.preventDefault();
   if (found.tagName === 'INPUT') { found.focus(); found.select(); return; }
   if (e.repeat && (inFlight > 0 || performance.now() - last < PACE)) return; // never queues
   last = performance.now();
-  found.click();
+  if (found.dataset.act === 'focus') found.focus();
+  else found.click();
 });
 function escape() {
-  for (const open of document.querySelectorAll('#keysheet[open], .look[open]')) open.open = false;
+  for (const open of document.querySelectorAll('#keysheet[open], .look[open], .menu[open]')) open.open = false;
   link(pinned = null);
   if (document.activeElement?.matches('#stepno')) document.activeElement.blur();
 }

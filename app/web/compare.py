@@ -19,8 +19,10 @@ from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
 from .compare_words import headline_of, remarks_of, rules_of, title_of, years_of
-from .explorer import GLYPHS, KEYS, OCTAGON, Alarm, Chip, KeyAction, alarm_of
+from .evidence import Evidence, evidence_of
+from .explorer import GLYPHS, OCTAGON, Chip
 from .glimpse import glimpse
+from .keys import KEYS, KeyAction
 from .layout import Layout
 from .scene import scene_of
 from .why import why_of
@@ -70,7 +72,7 @@ class View(Struct, frozen=True):
     rule: str
     source: str
     chips: tuple[Chip, ...]
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[Evidence, ...]
 
 
 class Choice(Struct, frozen=True):
@@ -199,7 +201,7 @@ def view_of(
         rule=decided.rule if decided else "",
         source=f"{decided.function}() {decided.source}" if decided else "",
         chips=chips_of(loaded, here),
-        alarms=tuple(alarm_of(v) for v in step.get("violations", ())),
+        alarms=evidence_of(loaded.run, here),
     )
 
 

@@ -14,20 +14,26 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from app import policies
+from app.service import page_steps
 from app.service.cache import KeptByWeight
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
 from app.trace import KINDS
-from app.urls import absolute, run_url, step_url
+from app.urls import absolute, matrix_url, run_url, step_url
 
-from . import drawing, marks, timeline
+from . import drawing, marks, others, timeline
+from .evidence import Evidence, evidence_of
 from .fragments import Kept, PageCache, answer
-from .glimpse import glimpse, survey
-from .layout import Layout, lay_out
+from .glimpse import glimpse
+from .keys import KEYS, KeyAction
+from .layout import Layout
+from .listing import Line, lines_of
+from .panel import Panel, panel_of
+from .plan import Plan, plan_of
 from .preview import preview_of
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
-from .templating import Look, look_of
-from .why import Why, why_of
+from .switcher import PolicyLink, policy_links
+from .templating import Look, asked_for, look_of, remember
 
 Json = dict[str, Any]
 
@@ -42,62 +48,11 @@ SHORT_RUN = 100
 """Steps that are surveyed on the loop, where it takes a few milliseconds."""
 
 
-class KeyAction(Struct, frozen=True):
-    """A key of the explorer: `keys` as aria-keyshortcuts spells them, `shown` on the key sheet."""
-
-    keys: str
-    shown: str
-    words: str
-
-
-KEYS: dict[str, KeyAction] = {
-    "next": KeyAction("ArrowRight l j", "→ l j", "one step on"),
-    "previous": KeyAction("ArrowLeft h k", "← h k", "one step back"),
-    "next_mark": KeyAction("Shift+ArrowRight", "Shift →", "next event: fork, copy, pin, swap …"),
-    "previous_mark": KeyAction("Shift+ArrowLeft", "Shift ←", "previous event"),
-    "first": KeyAction("Home", "Home", "before the first step"),
-    "last": KeyAction("End", "End", "last step"),
-    "go": KeyAction("g", "g 1 2 Enter", "go to a step by its number"),
-    "violation": KeyAction("v", "v", "next violation"),
-    "policies": KeyAction("", "1 – 8", "the same step under another policy"),
-    "copy": KeyAction("c", "c", "copy the link to this step"),
-    "sheet": KeyAction("?", "?", "this list; Esc closes it"),
-}
-"""The one table of keys: the key sheet, `aria-keyshortcuts`, and through it the script."""
-
-
-class Line(Struct, frozen=True):
-    """A line of the scenario. `step` is 0 for a line that is none; `css` "rem", "fut", "" ."""
-
-    number: int
-    text: str
-    step: int
-    css: str
-    mark: str
-    bad: bool
-    current: bool
-
-
 class Chip(Struct, frozen=True):
     """A property. `broken` is the first step that breaks it, if it is not after this one."""
 
     name: str
     broken: int | None
-
-
-class PolicyLink(Struct, frozen=True):
-    name: str
-    sentence: str
-    href: str
-    current: bool
-
-
-class Alarm(Struct, frozen=True):
-    """A violation at this step: property, evidence, and where the handle was taken or forked."""
-
-    name: str
-    text: str
-    predicate: str
 
 
 class TableRow(Struct, frozen=True):
@@ -117,7 +72,7 @@ class ExplorerContext(Struct, frozen=True):
     svg, lanes, overview     the drawing, the timeline, and all marked steps of a long run ("" else)
     glyphs                   (SVG, words) of the timeline's key
     octagon                  the sign of a violation
-    why                      the explanation; `alarms` violations at this step
+    panel                    the explanation; `alarms` what is wrong at this step
     chips                    properties; `policies` the switcher, `keys` the table of keys
     names, rows, frames, slots, handles   the tables that say what the drawing shows
     previous_mark, next_mark, next_violation   step numbers or None
@@ -142,8 +97,8 @@ class ExplorerContext(Struct, frozen=True):
     overview: Markup
     glyphs: tuple[tuple[Markup, str], ...]
     octagon: Markup
-    why: Why
-    alarms: tuple[Alarm, ...]
+    panel: Panel
+    alarms: tuple[Evidence, ...]
     chips: tuple[Chip, ...]
     policies: tuple[PolicyLink, ...]
     keys: dict[str, KeyAction]
@@ -164,20 +119,6 @@ GLYPHS = tuple((Markup(timeline.sample(kind)), words) for kind, words in timelin
 OCTAGON = Markup(f'<svg viewBox="0 0 30 30" aria-hidden="true">{marks.octagon(15, 15, 14)}</svg>')
 
 
-class Plan(Struct, frozen=True):
-    """What is the same in all steps of a run: computed once."""
-
-    layout: Layout
-    timeline: timeline.Timeline
-    steps: int
-
-
-def plan_of(loaded: LoadedRun) -> Plan:
-    """Read a run once from end to end."""
-    states = list(survey(loaded.run))
-    return Plan(lay_out(states), timeline.timeline_of(states), loaded.last + 1)
-
-
 class Explorer:
     """Renders steps, and keeps what it has rendered."""
 
@@ -185,6 +126,9 @@ class Explorer:
         self.templates = templates
         self.pages = PageCache(settings.page_cache_mib * 1024 * 1024)
         self.plans: KeptByWeight[str, Plan] = KeptByWeight(PLAN_STEPS, lambda plan: plan.steps)
+        self.long_plans: KeptByWeight[str, tuple[others.Other, ...]] = KeptByWeight(
+            PLAN_STEPS, lambda found: sum(len(other.deeds) for other in found)
+        )
 
     def plan(self, loaded: LoadedRun) -> Plan:
         plan = self.plans.get(loaded.id)
@@ -192,6 +136,15 @@ class Explorer:
             plan = plan_of(loaded)
             self.plans.put(loaded.id, plan)
         return plan
+
+    def groups(self, loaded: LoadedRun, step: int) -> tuple[others.Group, ...]:
+        """What other policies do at a step of a run that is too long to know it beforehand."""
+        found = self.long_plans.get(loaded.id)
+        if found is None:
+            found = others.others_of(loaded.run.scenario)
+            self.long_plans.put(loaded.id, found)
+        own = others.other_of(loaded.stored.policy, loaded.run)
+        return others.groups_of(found, own, step, loaded.id)
 
     def fragment(self, loaded: LoadedRun, step: int) -> Kept:
         context = self.context(loaded, step)
@@ -204,7 +157,7 @@ class Explorer:
         values = msgspec.structs.asdict(context)
         preview = preview_of(
             origin, loaded.id, step, last=loaded.last,
-            title=context.title, command=context.command, lead=context.why.lead,
+            title=context.title, command=context.command, lead=context.panel.why.lead,
         )  # fmt: skip
         template = self.templates.get_template("explorer.html")
         body = template.render(values, look=look, preview=preview)
@@ -217,6 +170,7 @@ class Explorer:
         run = loaded.run
         step, previous = glimpse(run, number, plan.layout)
         scene = scene_of(plan.layout, number, step, previous)
+        alarms = evidence_of(run, number)
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
         first, last = timeline.window(loaded.last, number)
@@ -239,10 +193,10 @@ class Explorer:
             overview=Markup(timeline.overview(plan.timeline, number, base)),
             glyphs=GLYPHS,
             octagon=OCTAGON,
-            why=why_of(step),
-            alarms=tuple(alarm_of(v) for v in step.get("violations", ())),
+            panel=panel_of(loaded, number, step, scene, plan.others, plan.own, alarms),
+            alarms=alarms,
             chips=chips_of(loaded, number),
-            policies=policy_links(base, number, loaded.stored.policy),
+            policies=policy_links(base, number, loaded.stored.policy, plan),
             keys=KEYS,
             names=tuple(c.name for c in plan.layout.columns),
             rows=table_rows(plan.layout, scene),
@@ -258,59 +212,12 @@ class Explorer:
         )
 
 
-def lines_of(
-    loaded: LoadedRun, plan: Plan, number: int, first: int, last: int
-) -> tuple[tuple[Line, ...], int, int]:
-    """The scenario's lines around the current step, and how many are left out on each side."""
-    scenario = loaded.run.scenario
-    steps = {source.line: i for i, source in enumerate(scenario.steps, 1)}
-    texts = scenario.text.split("\n")
-    low = scenario.steps[first - 1].line if first > 0 else 1
-    high = scenario.steps[last - 1].line if last < loaded.last else len(texts)
-    out = []
-    for at in range(low, high + 1):
-        step = steps.get(at, 0)
-        tick = plan.timeline.ticks[step - 1] if step else None
-        css = "rem" if not step else "fut" if step > number else ""
-        mark = (tick.glyph if tick and tick.marked else "") or ""
-        out.append(
-            Line(
-                number=at,
-                text=texts[at - 1] or " ",
-                step=step,
-                css=css,
-                mark=f"✗ {tick.bad}" if tick and tick.bad else mark,
-                bad=bool(tick and tick.bad),
-                current=bool(step) and step == number,
-            )
-        )
-    return tuple(out), low - 1, len(texts) - high
-
-
-def alarm_of(violation: Json) -> Alarm:
-    return Alarm(violation["kind"], violation["because"], violation.get("predicate") or "")
-
-
 def chips_of(loaded: LoadedRun, number: int) -> tuple[Chip, ...]:
     broken = loaded.run.verdicts
     return tuple(
         Chip(kind, at if at is not None and at <= number else None)
         for kind in KINDS
         for at in (broken.get(kind),)
-    )
-
-
-def policy_links(base: str, number: int, current: str) -> tuple[PolicyLink, ...]:
-    """All policies by name; an era or a rule switched off counts as its policy and is listed."""
-    names = [entry.name for entry in policies.CATALOGUE]
-    sentences = {entry.name: entry.sentence for entry in policies.CATALOGUE}
-    if current not in names:
-        names.append(current)
-    return tuple(
-        PolicyLink(
-            name, sentences.get(name, name), f"{base}/{number}?policy={name}", name == current
-        )
-        for name in names
     )
 
 
@@ -330,6 +237,7 @@ def finding_of(found: Json) -> tuple[str, bool, str]:
 def router(runs: RunService, templates: jinja2.Environment, settings: Settings) -> APIRouter:
     """`/r/{run}` and `/r/{run}/{step}`. A step in memory is answered without any I/O."""
     explorer = Explorer(templates, settings)
+    playing = asyncio.Lock()
     routes = APIRouter(include_in_schema=False)
 
     async def show(request: Request) -> Response:
@@ -343,7 +251,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         kept = explorer.pages.get(key)
         if kept is None:
             loaded = await runs.load(run_id)
-            if loaded.last > SHORT_RUN:
+            if loaded.last > SHORT_RUN or page_steps(loaded.run.scenario) > SHORT_RUN:
                 # Surveying a long run takes seconds; other readers shall not wait for it.
                 await asyncio.to_thread(explorer.plan, loaded)
             if wants_fragment:
@@ -352,7 +260,9 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
                 kept = explorer.page(loaded, number, look, origin)
         if wants_fragment:
             return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
-        return answer(request, kept, PAGE_CACHE, VARY_PAGE)
+        page = answer(request, kept, PAGE_CACHE, VARY_PAGE)
+        remember(page, asked_for(request))
+        return page
 
     async def sibling(run_id: str, number: int, policy: str) -> Response:
         """The same step of the same scenario under another policy."""
@@ -362,6 +272,18 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             return RedirectResponse(step_url(run_id, number), 303)
         other = await runs.create(loaded.stored.text, policy, based_on=(run_id, number))
         return RedirectResponse(step_url(other.id, number), 303)
+
+    async def elsewhere(request: Request) -> Response:
+        """What other policies do at a step, for the panel of a long run."""
+        loaded = await runs.load(request.path_params["run"])
+        number = loaded.check_step(request.path_params["step"])
+        work = page_steps(loaded.run.scenario) * len(policies.CATALOGUE)
+        if number == 0 or work > settings.heavy_page_steps:
+            return RedirectResponse(matrix_url(loaded.id), 303)
+        async with playing:
+            groups = await asyncio.to_thread(explorer.groups, loaded, number)
+        body = templates.get_template("explorer_others.html").render(groups=groups)
+        return answer(request, Kept(body.encode()), FRAGMENT_CACHE, VARY_FRAGMENT)
 
     async def go(request: Request) -> Response:
         """The step field's form."""
@@ -381,6 +303,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
 
     # Plain routes: the path and two headers are all there is to read.
     routes.add_route("/r/{run}/{step:int}", show)
+    routes.add_route("/r/{run}/{step:int}/others", elsewhere)
     routes.add_route("/r/{run}/step", go)
     routes.add_route("/r/{run:str}", start)
     return routes

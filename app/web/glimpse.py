@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.engine.draft import vma_of
+from app.engine.draft import Violation, vma_of
 from app.engine.state import Area, Machine, PageTable, Present, Swapped, Vma, Zero, walk
 from app.trace import Run
 from app.trace.explain import event_json, violation_json
@@ -19,6 +19,7 @@ from app.trace.names import Names, frame_label, process_order, slot_label, until
 from app.trace.run import outcome_json
 from app.trace.state import LABELLED, RUN_LENGTH, handle, page, swap_slot
 
+from .evidence import owed_of, witnessed
 from .layout import Layout, Row
 
 Json = dict[str, Any]
@@ -141,6 +142,7 @@ def glimpse(run: Run, number: int, layout: Layout) -> tuple[Json, Json | None]:
         return step, None
     source = run.scenario.steps[number - 1]
     before = run.steps[number - 1].after
+    wrong = [*((number, v) for v in played.violations), *witnessed(run, number)]
     drawn_pfns = {int(label[1:]) for label in layout.items if label[0] == "f"}
     told = [
         event
@@ -155,9 +157,18 @@ def glimpse(run: Run, number: int, layout: Layout) -> tuple[Json, Json | None]:
         "events": [event_json(event, source.op.actor, before, played.after) for event in told],
         "untold": len(played.events) - len(told),
         "violations": [violation_json(v, played.after, before) for v in played.violations],
+        "wrong": [seen(run, number, at, v) for at, v in wrong],
         "notes": [note.text for note in source.notes],
     }
     return step, {"state": drawn(before, layout)}
+
+
+def seen(run: Run, number: int, at: int, violation: Violation) -> Json:
+    """A violation of step `at`, as the drawing of step `number` needs it: with what is owed."""
+    after, before = run.steps[number].after, run.steps[number - 1].after
+    out = violation_json(violation, after, before)
+    owed = owed_of(run, at, violation)
+    return out if owed is None else out | {"owed": {"value": owed}}
 
 
 def drawn(machine: Machine, layout: Layout) -> Json:

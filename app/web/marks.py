@@ -283,5 +283,8 @@ def handle(x: float, mid: float, hold: Hold, page: int) -> str:
             f'<rect class="badring" x="{x - 5:g}" y="{mid - 27:g}" width="74" height="54" rx="27"/>'
         )
         out.append(octagon(x + 60, mid - 24))
-        out.append(text(x + 68, mid + 44, hold.bad, "end badtext"))
+        out += [
+            text(x + 32, mid + 42 + 14 * i, words, "mid badtext")
+            for i, words in enumerate(hold.bad.split(", "))
+        ]
     return "".join(out) + "</g>"

@@ -280,9 +280,15 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
 
     @routes.get("/m/{name}/{policy}/{step:int}")
     async def cell(name: str, policy: str, step: int) -> Response:
+        """A step under one policy, or two policies compared at it."""
         text, _, based_on = await text_of(runs, name)
-        loaded = await runs.create(text, policy, based_on)
-        return RedirectResponse(step_url(loaded.id, loaded.check_step(step)), 303)
+        left, dots, right = policy.partition("..")
+        loaded = await runs.create(text, left, based_on)
+        loaded.check_step(step)
+        if not dots:
+            return RedirectResponse(step_url(loaded.id, step), 303)
+        other = await runs.create(text, right, based_on)
+        return RedirectResponse(compare_url(loaded.id, other.id, step), 303)
 
     @routes.get("/m/{name}/{pair}")
     async def two(name: str, pair: str) -> Response:

@@ -121,7 +121,8 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
     """Compare a `trace/1` step with the one before it (None for step 0)."""
     now = step["state"]
     was = before["state"] if before else now
-    bad = {v["frame"] for v in step.get("violations", ()) if v.get("frame")}
+    wrong = step.get("wrong", step.get("violations", ()))
+    bad = {v["frame"] for v in wrong if v.get("frame")}
     cells = tuple(
         {c.name: cell_of(row, c.name, now, was) for c in layout.columns} for row in layout.rows
     )
@@ -137,7 +138,7 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
         if label[0] == "s"
     }
     handles = {
-        name: handle_of(name, handle, was.get("handles", {}), step.get("violations", ()))
+        name: handle_of(name, handle, was.get("handles", {}), wrong)
         for name, handle in now.get("handles", {}).items()
     }
     copies = tuple(

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from hashlib import blake2b
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 import jinja2
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from msgspec import Struct
 
 from app.resources import resource
 from app.settings import Settings
 
+from .plain import plain
+
 HTMX_FILE = "htmx-2.0.11.min.js"
 HTMX_URL = "https://cdn.jsdelivr.net/npm/htmx.org@2.0.11/dist/htmx.min.js"
 HTMX_INTEGRITY = "sha384-2OatzQy1H+Zd/IIrjr1TcuDGqLXeHhbooAyJY1KdQMKnr4LZ22k31GBLdYKHmVjg"
 
-THEMES = ("light", "dark")
-SIZES = ("large", "larger")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "theme": ("auto", "light", "dark"),
+    "size": ("normal", "large", "larger"),
+    "level": ("kernel", "student"),
+    "view": ("drawing", "table"),
+    "only": ("all", "changed"),
+    "tab": ("grid", "why", "events"),
+    "keys": ("all", "few"),
+}
+"""What a reader may choose, the default first: cookies, and `data-` attributes of <html>. A
+fragment is the same whatever was chosen."""
+IN_LINKS = ("level", "view", "only")
+"""Choices that a link may make (`?view=table`): they are for the reader of the link, too."""
+THEMES = CHOICES["theme"][1:]
 YEAR = 365 * 24 * 3600
 
 
@@ -34,24 +49,61 @@ class Htmx(Struct, frozen=True):
 
 
 class Look(Struct, frozen=True):
-    """What a reader chose: theme "light" or "dark", size "large" or "larger"; "" is the default."""
+    """What a reader chose, by the names of CHOICES; "" is the default."""
 
     theme: str = ""
     size: str = ""
+    level: str = ""
+    view: str = ""
+    only: str = ""
+    tab: str = ""
+    keys: str = ""
+
+    @property
+    def chosen(self) -> tuple[tuple[str, str], ...]:
+        """(name, value) of what is not the default."""
+        return tuple((name, value) for name in CHOICES if (value := getattr(self, name)))
 
 
 def look_of(request: Request) -> Look:
-    """The look in a request's cookies; a value that is not ours counts as none."""
+    """The look in a request's cookies and query; a cookie that is not ours counts as none.
+
+    Raises HTTPException for a link that asks for what there is not.
+    """
     header = request.headers.get("cookie")
-    if not header:
-        return Look()
+    found = (cookies_of(header) if header else {}) | asked_for(request)
+    return Look(**{name: found[name] for name in CHOICES if found.get(name) in CHOICES[name][1:]})
+
+
+def asked_for(request: Request) -> dict[str, str]:
+    """The choices that the link makes. Raises HTTPException."""
+    if not request.url.query:
+        return {}
+    found = {}
+    for name in IN_LINKS:
+        value = request.query_params.get(name)
+        if value is not None and value not in CHOICES[name]:
+            known = " or ".join(CHOICES[name])
+            raise HTTPException(422, f"There is no {name} “{value}”. It may be {known}.")
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def remember(response: Response, choices: Mapping[str, str], age: int | None = None) -> None:
+    """Keep choices in cookies for `age` seconds; without it, until the browser is closed."""
+    for name, value in choices.items():
+        if value == CHOICES[name][0]:
+            response.delete_cookie(name)
+        else:
+            response.set_cookie(name, value, max_age=age, samesite="lax")
+
+
+def cookies_of(header: str) -> dict[str, str]:
     try:
-        cookies = SimpleCookie(header)
+        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
     except CookieError:
-        return Look()
-    theme = cookies["theme"].value if "theme" in cookies else ""
-    size = cookies["size"].value if "size" in cookies else ""
-    return Look(theme if theme in THEMES else "", size if size in SIZES else "")
+        return {}
 
 
 @cache
@@ -74,23 +126,20 @@ def environment(settings: Settings) -> jinja2.Environment:
     env.globals["static"] = static
     env.globals["htmx"] = Htmx(HTMX_FILE, HTMX_URL if settings.cdn else "", HTMX_INTEGRITY)
     env.globals["here"] = ""
+    env.filters["plain"] = plain
     return env
 
 
 def router() -> APIRouter:
-    """`POST /theme`: keep a look in cookies and go back; pages work the same without a script."""
+    """`POST /theme`: keep choices in cookies and go back; pages work the same without a script."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.post("/theme")
     async def choose_look(request: Request) -> Response:
         form = await request.form()
         answer = RedirectResponse(return_path(request), status_code=303)
-        for name, known in (("theme", THEMES), ("size", SIZES)):
-            chosen = form.get(name)
-            if chosen in known:
-                answer.set_cookie(name, str(chosen), max_age=YEAR, samesite="lax")
-            elif chosen is not None:
-                answer.delete_cookie(name)
+        chosen = {name: str(form[name]) for name in CHOICES if form.get(name) in CHOICES[name]}
+        remember(answer, chosen, YEAR)
         return answer
 
     return routes

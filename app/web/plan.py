@@ -1,0 +1,34 @@
+"""What is the same in all steps of a run: computed once, and kept."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from app.service import LoadedRun
+
+from . import others, timeline
+from .glimpse import survey
+from .layout import Layout, lay_out
+
+
+class Plan(Struct, frozen=True):
+    """What is the same in all steps of a run: computed once."""
+
+    layout: Layout
+    timeline: timeline.Timeline
+    steps: int
+    own: others.Other | None
+    others: tuple[others.Other, ...]
+
+
+def plan_of(loaded: LoadedRun) -> Plan:
+    """Read a run once from end to end; of a short one also what other policies make of it."""
+    states = list(survey(loaded.run))
+    short = others.at_once(loaded)
+    return Plan(
+        lay_out(states),
+        timeline.timeline_of(states),
+        loaded.last + 1,
+        others.other_of(loaded.stored.policy, loaded.run) if short else None,
+        others.others_of(loaded.run.scenario) if short else (),
+    )
