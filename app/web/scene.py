@@ -121,7 +121,7 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
     """Compare a `trace/1` step with the one before it (None for step 0)."""
     now = step["state"]
     was = before["state"] if before else now
-    wrong = step.get("wrong", step.get("violations", ()))
+    wrong: list[Json] = step["wrong"] if "wrong" in step else step.get("violations", [])
     bad = {v["frame"] for v in wrong if v.get("frame")}
     cells = tuple(
         {c.name: cell_of(row, c.name, now, was) for c in layout.columns} for row in layout.rows
