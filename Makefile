@@ -40,7 +40,7 @@ format: .venv/.test-ready ## write the canonical format
 
 bench: ## how to run the benchmarks
 	@echo 'Each benchmark is one command that prints medians and ratios of one run:'
-	for file in benchmarks/*.py; do
+	for file in benchmarks/[a-z]*.py; do
 	  [ -e "$$file" ] || { echo '  (none is here yet)'; break; }
 	  printf '  $(BIN)/python %-32s %s\n' "$$file" "$$(sed -n '1s/^"""//; 1s/"""$$//; 1p' "$$file")"
 	done

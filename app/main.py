@@ -38,6 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # The server counts about itself (`/metrics`); asking for a collector costs each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.engine = open_engine(settings)
@@ -48,7 +50,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(operation.router)
     api.install(app)
     web.install(app, settings)
-    app.add_middleware(Guard, metrics=app.state.metrics, settings=settings)
+    app.add_middleware(
+        Guard,
+        metrics=app.state.metrics,
+        settings=settings,
+        remembered=app.state.remembered,
+    )
     return app
 
 

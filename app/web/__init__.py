@@ -57,5 +57,11 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(selftest.router(runs, templates, settings))
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
-    app.include_router(explorer.router(runs, templates, settings))
+    steps = explorer.Explorer(templates, settings)
+    explored = explorer.router(runs, steps, settings)
+    app.include_router(explored)
+    # Steps are asked for most: what is in memory needs no routing, and for the rest no other route
+    # is tried before theirs.
+    app.state.remembered = steps.remembered
+    app.router.routes.insert(0, explored.routes[0])
     app.mount("/static", Files(directory=resource("static")), name="static")

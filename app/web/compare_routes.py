@@ -21,10 +21,11 @@ from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.urls import compare_url, matrix_url
 
+from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE
 from .compare import context_of
 from .compare_pair import Pair, pair_of
 from .compare_twins import document, plain
-from .explorer import FRAGMENT_CACHE, PAGE_CACHE, PLAN_STEPS, SHORT_RUN, VARY_FRAGMENT, VARY_PAGE
+from .explorer import PLAN_STEPS, SHORT_RUN
 from .fragments import Kept, PageCache, answer
 from .templating import Look, look_of
 

@@ -12,6 +12,8 @@ from fastapi.responses import RedirectResponse
 from jinja2_fragments import render_block
 from markupsafe import Markup
 from msgspec import Struct
+from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from app import policies
 from app.service import page_steps
@@ -19,9 +21,10 @@ from app.service.cache import KeptByWeight
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
 from app.trace import KINDS
-from app.urls import absolute, matrix_url, run_url, step_url
+from app.urls import matrix_url, run_url, step_url
 
 from . import drawing, marks, others, timeline
+from .asked import FRAGMENT_CACHE, VARY_FRAGMENT, Asked, plainly_asked
 from .evidence import Evidence, evidence_of
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse
@@ -33,16 +36,12 @@ from .plan import Plan, plan_of
 from .preview import preview_of
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
 from .switcher import PolicyLink, policy_links
-from .templating import Look, asked_for, look_of, remember
+from .templating import asked_for, remember
 
 Json = dict[str, Any]
 
 PLAN_STEPS = 60_000
 """Steps of runs whose layout and timeline are kept in memory, over all runs."""
-FRAGMENT_CACHE = "private, max-age=3600, immutable"
-PAGE_CACHE = "no-cache"
-VARY_FRAGMENT = "HX-Request, Accept-Encoding"
-VARY_PAGE = "HX-Request, Accept-Encoding, Cookie"
 TABLE_ROWS = 64
 SHORT_RUN = 100
 """Steps that are surveyed on the loop, where it takes a few milliseconds."""
@@ -129,6 +128,7 @@ class Explorer:
         self.long_plans: KeptByWeight[str, tuple[others.Other, ...]] = KeptByWeight(
             PLAN_STEPS, lambda found: sum(len(other.deeds) for other in found)
         )
+        self.route: BaseRoute | None = None
 
     def plan(self, loaded: LoadedRun) -> Plan:
         plan = self.plans.get(loaded.id)
@@ -146,22 +146,35 @@ class Explorer:
         own = others.other_of(loaded.stored.policy, loaded.run)
         return others.groups_of(found, own, step, loaded.id)
 
-    def fragment(self, loaded: LoadedRun, step: int) -> Kept:
-        context = self.context(loaded, step)
-        values = msgspec.structs.asdict(context)
-        body = render_block(self.templates, "explorer.html", "explorer", values)
-        return self.pages.put((loaded.id, step), body)
+    def remembered(self, scope: Scope) -> Response | None:
+        """The answer to a request for a step that is in memory, else None: a look-up, no routing.
 
-    def page(self, loaded: LoadedRun, step: int, look: Look, origin: str) -> Kept:
-        context = self.context(loaded, step)
+        `scope` gets the route, as if it had been found by routing.
+        """
+        plainly = plainly_asked(scope)
+        if plainly is None:
+            return None
+        request = Request(scope)
+        asked = Asked.of(request, *plainly)
+        kept = self.pages.get(asked.key)
+        if kept is None:
+            return None
+        scope["route"] = self.route
+        return asked.answered(request, kept)
+
+    def render(self, asked: Asked, loaded: LoadedRun) -> Kept:
+        context = self.context(loaded, asked.step)
         values = msgspec.structs.asdict(context)
-        preview = preview_of(
-            origin, loaded.id, step, last=loaded.last,
-            title=context.title, command=context.command, lead=context.panel.why.lead,
-        )  # fmt: skip
-        template = self.templates.get_template("explorer.html")
-        body = template.render(values, look=look, preview=preview)
-        return self.pages.put((loaded.id, step, look, origin), body)
+        if asked.fragment:
+            body = render_block(self.templates, "explorer.html", "explorer", values)
+        else:
+            preview = preview_of(
+                asked.origin, loaded.id, asked.step, last=loaded.last,
+                title=context.title, command=context.command, lead=context.panel.why.lead,
+            )  # fmt: skip
+            template = self.templates.get_template("explorer.html")
+            body = template.render(values, look=asked.look, preview=preview)
+        return self.pages.put(asked.key, body)
 
     def context(self, loaded: LoadedRun, number: int) -> ExplorerContext:
         """Raises UnknownStep."""
@@ -234,9 +247,8 @@ def finding_of(found: Json) -> tuple[str, bool, str]:
     return str(found["text"]), bool(found["met"]), str(found.get("found") or "")
 
 
-def router(runs: RunService, templates: jinja2.Environment, settings: Settings) -> APIRouter:
+def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRouter:
     """`/r/{run}` and `/r/{run}/{step}`. A step in memory is answered without any I/O."""
-    explorer = Explorer(templates, settings)
     playing = asyncio.Lock()
     routes = APIRouter(include_in_schema=False)
 
@@ -244,25 +256,19 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         run_id, number = request.path_params["run"], request.path_params["step"]
         if policy := request.query_params.get("policy"):
             return await sibling(run_id, number, policy)
-        wants_fragment = "hx-request" in request.headers
-        look = Look() if wants_fragment else look_of(request)
-        origin = "" if wants_fragment else absolute(request, "")
-        key = (run_id, number) if wants_fragment else (run_id, number, look, origin)
-        kept = explorer.pages.get(key)
+        request.scope["route"] = explorer.route
+        asked = Asked.of(request, run_id, number)
+        kept = explorer.pages.get(asked.key)
         if kept is None:
             loaded = await runs.load(run_id)
             if loaded.last > SHORT_RUN or page_steps(loaded.run.scenario) > SHORT_RUN:
                 # Surveying a long run takes seconds; other readers shall not wait for it.
                 await asyncio.to_thread(explorer.plan, loaded)
-            if wants_fragment:
-                kept = explorer.fragment(loaded, number)
-            else:
-                kept = explorer.page(loaded, number, look, origin)
-        if wants_fragment:
-            return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
-        page = answer(request, kept, PAGE_CACHE, VARY_PAGE)
-        remember(page, asked_for(request))
-        return page
+            kept = explorer.render(asked, loaded)
+        answered = asked.answered(request, kept)
+        if not asked.fragment:
+            remember(answered, asked_for(request))
+        return answered
 
     async def sibling(run_id: str, number: int, policy: str) -> Response:
         """The same step of the same scenario under another policy."""
@@ -282,7 +288,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             return RedirectResponse(matrix_url(loaded.id), 303)
         async with playing:
             groups = await asyncio.to_thread(explorer.groups, loaded, number)
-        body = templates.get_template("explorer_others.html").render(groups=groups)
+        body = explorer.templates.get_template("explorer_others.html").render(groups=groups)
         return answer(request, Kept(body.encode()), FRAGMENT_CACHE, VARY_FRAGMENT)
 
     async def go(request: Request) -> Response:
@@ -303,6 +309,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
 
     # Plain routes: the path and two headers are all there is to read.
     routes.add_route("/r/{run}/{step:int}", show)
+    explorer.route = routes.routes[-1]
     routes.add_route("/r/{run}/{step:int}/others", elsewhere)
     routes.add_route("/r/{run}/step", go)
     routes.add_route("/r/{run:str}", start)

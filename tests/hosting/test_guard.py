@@ -56,6 +56,38 @@ def test_requests_over_the_limit_leave_what_operators_ask(tmp_path: Path) -> Non
         assert client.get("/readyz").status_code == 200
 
 
+def test_a_step_in_memory_is_not_counted_against_anybody(tmp_path: Path) -> None:
+    app = application(tmp_path, limit_requests="2/hour")
+    with TestClient(app) as client:
+        run = client.post("/api/v1/runs", json=RUN).json()["id"]
+        for headers in ({"HX-Request": "true"}, {}):
+            first, *others = [client.get(f"/r/{run}/1", headers=headers) for _ in range(4)]
+            if headers:
+                assert {answer.status_code for answer in others} == {200}
+                assert {answer.content for answer in others} == {first.content}
+                assert {answer.headers["etag"] for answer in others} == {first.headers["etag"]}
+                policies = {a.headers["content-security-policy"] for a in (first, *others)}
+                assert len(policies) == 1
+                head = client.head(f"/r/{run}/1", headers=headers)
+                assert (head.status_code, head.content) == (200, b"")
+                assert head.headers["content-length"] == first.headers["content-length"]
+            else:
+                assert first.status_code == 429, "a page that is not there yet is work"
+        counted = client.get("/metrics").text
+    assert 'cowscope_requests_total{method="GET",route="/r/{run}/{step:int}",status="200"} 5.0' in (
+        counted
+    )
+
+
+@pytest.mark.parametrize("path", ["/r/{run}/1?policy=textbook", "/r/{run}/1?x=1", "/r/{run}/1.txt"])
+def test_only_the_plain_step_is_answered_from_memory(client: TestClient, path: str) -> None:
+    run = client.post("/api/v1/runs", json=RUN).json()["id"]
+    step = client.get(f"/r/{run}/1")
+    assert step.status_code == 200
+    assert client.get(path.format(run=run)).text != step.text or "x=1" in path
+    assert client.post(f"/r/{run}/1").status_code == 405
+
+
 def test_the_total_is_over_all_clients(tmp_path: Path) -> None:
     app = application(tmp_path, limit_total="1/hour")
     one, other = TestClient(app, client=("192.0.2.1", 1)), TestClient(app, client=("192.0.2.2", 1))

@@ -79,7 +79,8 @@ def explorer_app(settings: Settings) -> FastAPI:
     app.state.runs = RunService(app.state.engine, settings)
     errors.install(app)
     app.include_router(templating.router())
-    app.include_router(explorer.router(app.state.runs, templating.environment(settings), settings))
+    steps = explorer.Explorer(templating.environment(settings), settings)
+    app.include_router(explorer.router(app.state.runs, steps, settings))
     app.mount("/static", StaticFiles(directory=resource("static")))
     app.add_middleware(StrictPolicy)
     return app
