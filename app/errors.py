@@ -22,11 +22,13 @@ from app.urls import (
     api_run_url,
     api_step_url,
     compare_url,
+    next_url,
     run_twin_url,
     run_url,
     step_twin_url,
     step_url,
 )
+from app.whatif import NotBroken, WithinBlock
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -116,6 +118,16 @@ def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
     return Problem(404, "unknown-step", "No such step", f"{error} It is at {nearest}.", nearest)
 
 
+def of_within_block(error: WithinBlock, request: Request) -> Problem:
+    run = str(request.path_params.get("run", ""))
+    nearest = next_url(run, error.end)
+    return Problem(409, "within-block", "Within a par block", str(error), nearest)
+
+
+def of_not_broken(error: NotBroken, _: Request) -> Problem:
+    return Problem(422, "not-violated", "Nothing to minimise", str(error))
+
+
 def of_unplayable(error: RunNotPlayable, _: Request) -> Problem:
     nearest = run_twin_url(error.stored.id, "cow")
     return Problem(409, "not-playable", "This version cannot play the run", str(error), nearest)
@@ -176,6 +188,8 @@ HANDLERS: dict[type[Exception], Callable[[Any, Request], Problem]] = {
     Busy: of_busy,
     UnknownRun: of_unknown_run,
     UnknownStep: of_unknown_step,
+    WithinBlock: of_within_block,
+    NotBroken: of_not_broken,
     RunNotPlayable: of_unplayable,
     StoreUnavailable: of_store,
     HTTPException: of_http,

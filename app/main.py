@@ -13,7 +13,7 @@ from app import __version__, api, errors, logs, operation, web
 from app.metrics import Metrics
 from app.middleware import Guard
 from app.scenario import library
-from app.service import RunService
+from app.service import RunService, WhatIfs
 from app.settings import Settings
 from app.store import open_engine
 
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.engine = open_engine(settings)
     app.state.runs = RunService(app.state.engine, settings)
+    app.state.whatifs = WhatIfs(app.state.runs, settings)
     app.state.metrics = Metrics(app.state.runs)
     app.state.stopping = operation.Stopping(settings.drain_seconds)
     errors.install(app)
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.stopping.watch()
     yield
+    app.state.whatifs.close()
     app.state.runs.close()
     app.state.engine.dispose()
 

@@ -37,6 +37,29 @@ def sheet_url(run_id: str) -> str:
     return f"/r/{quote(run_id, safe='')}/sheet"
 
 
+def next_url(run_id: str, step: int) -> str:
+    """What could come after a step."""
+    return f"{step_url(run_id, step)}/next"
+
+
+def branch_url(run_id: str, step: int) -> str:
+    """To be posted to: a run that goes on otherwise."""
+    return f"{step_url(run_id, step)}/branch"
+
+
+def without_url(run_id: str, step: int) -> str:
+    """The run without one of its steps."""
+    return f"/r/{quote(run_id, safe='')}/without/{step}"
+
+
+def rules_url(run_id: str) -> str:
+    return f"/r/{quote(run_id, safe='')}/rules"
+
+
+def minimise_url(run_id: str) -> str:
+    return f"/r/{quote(run_id, safe='')}/minimise"
+
+
 def scenario_url(slug: str) -> str:
     return f"/s/{quote(slug, safe='')}"
 

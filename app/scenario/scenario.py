@@ -48,10 +48,15 @@ class Scenario(Struct, frozen=True):
     notes_before: tuple[Note, ...] = ()
 
 
-def parse(text: str, check_policy: Callable[[str], str | None] | None = None) -> Scenario:
+def parse(
+    text: str,
+    check_policy: Callable[[str], str | None] | None = None,
+    first: str | None = None,
+) -> Scenario:
     """Compile a text. Raises ScenarioErrors with every error at once; nothing is half-made.
 
-    `check_policy` says what is wrong with a policy's name, or None.
+    `check_policy` says what is wrong with a policy's name, or None. `first` is the process that
+    exists from the start, where that is known: a part of a text may name another one first.
     """
     errors: list[ScenarioError] = []
     head, body = split_head(lines_of(text, errors), errors)
@@ -59,7 +64,7 @@ def parse(text: str, check_policy: Callable[[str], str | None] | None = None) ->
         problem = check_policy(head.policy)
         if problem:
             errors.append(ScenarioError(*head.policy_at, head.policy, problem))
-    reader = Reader(head, body, errors)
+    reader = Reader(head, body, errors, first or first_process(body))
     reader.read()
     if not reader.steps and not errors:
         errors.append(ScenarioError(1, 1, "", "There is no step.", "Begin with: A mmap buf 1"))
@@ -83,10 +88,12 @@ def first_process(body: list[Line]) -> str:
 class Reader:
     """The body, line by line. A `par` block is one step; with an order, one for each micro-step."""
 
-    def __init__(self, head: Head, body: list[Line], errors: list[ScenarioError]) -> None:
+    def __init__(
+        self, head: Head, body: list[Line], errors: list[ScenarioError], first: str
+    ) -> None:
         self.body = body
         self.errors = errors
-        self.first = first_process(body)
+        self.first = first
         self.compiler = Compiler(self.first, head.config)
         self.steps: list[ScenarioStep] = []
         self.before: list[Expectation] = []

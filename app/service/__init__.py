@@ -10,6 +10,7 @@ from app.service.runs import (
     UnknownRun,
     UnknownStep,
 )
+from app.service.whatif import WhatIfs
 
 __all__ = [
     "Busy",
@@ -20,5 +21,6 @@ __all__ = [
     "TooMuchWork",
     "UnknownRun",
     "UnknownStep",
+    "WhatIfs",
     "page_steps",
 ]

@@ -19,7 +19,7 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.store import ReplayDiffers, Run, compare_replay, get_run, open_session, save_run
-from app.store.runs import find_run, run_digest
+from app.store.runs import find_run, run_digest, runs_based_on
 from app.trace import Run as PlayedRun
 from app.trace import play
 
@@ -205,6 +205,10 @@ class RunService:
         kept = self.peek(run_id)
         return kept.stored if kept else StoredRun.of(await asyncio.to_thread(self._find, run_id))
 
+    async def based_on(self, run_id: str, limit: int) -> list[StoredRun]:
+        """Runs made from this one, in the order of the steps that they leave at."""
+        return await asyncio.to_thread(self._based_on, run_id, limit)
+
     async def create(
         self, text: str, policy: str | None = None, based_on: tuple[str, int] | None = None
     ) -> LoadedRun:
@@ -216,6 +220,11 @@ class RunService:
         """
         key = ("create", text, policy or "", str(based_on))
         return await self._flight(key, lambda: self._create(text, policy, based_on))
+
+    def _based_on(self, run_id: str, limit: int) -> list[StoredRun]:
+        with open_session(self._engine) as session:
+            rows = runs_based_on(session=session, run_id=run_id, limit=limit)
+        return [StoredRun.of(row) for row in rows]
 
     def _find(self, run_id: str) -> Run:
         with open_session(self._engine) as session:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,17 @@ def run_digest(*, text: str, policy: str, engine: str) -> bytes:
 def get_run(*, session: Session, run_id: str) -> Run | None:
     """The run of that name, or None. `run_id` may be anything that a link can carry."""
     return session.get(Run, run_id) if set(run_id) <= set(ALPHABET) else None
+
+
+def runs_based_on(*, session: Session, run_id: str, limit: int) -> Sequence[Run]:
+    """The runs that were made from this one, by the step that they leave at, oldest first."""
+    chosen = (
+        select(Run)
+        .where(Run.based_on_run == run_id)
+        .order_by(Run.based_on_step, Run.created, Run.id)
+        .limit(limit)
+    )
+    return session.scalars(chosen).all()
 
 
 def find_run(*, session: Session, digest: bytes) -> tuple[Run | None, str]:

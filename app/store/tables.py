@@ -133,7 +133,7 @@ class Run(Base):
     outcomes: Mapped[list[str]] = mapped_column(Packed)
     checksums: Mapped[Sequence[bytes]] = mapped_column(Checksums)
     violations: Mapped[dict[str, int]] = mapped_column(Json(500))
-    based_on_run: Mapped[str | None] = mapped_column(ForeignKey("run.id"))
+    based_on_run: Mapped[str | None] = mapped_column(ForeignKey("run.id"), index=True)
     based_on_step: Mapped[int | None]
 
     @property

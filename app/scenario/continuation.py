@@ -1,0 +1,57 @@
+"""What may come next: the compiler as it stands behind the first lines of a text."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from app.engine import operations as ops
+
+from .compile import Compiler
+from .errors import ScenarioError, ScenarioErrors
+from .names import Names, Wrong
+from .parser import BadLine, parse_line
+from .scenario import Reader, Scenario, spelled
+from .text import CONTROL, lines_of, split_head
+
+
+class Continuation:
+    """Compiles one line more, as often as asked; what one line names, the next does not know.
+
+    `names` are in force behind every line before `line`. Nobody may change them.
+    """
+
+    def __init__(self, scenario: Scenario, line: int) -> None:
+        head, body = split_head(lines_of(scenario.text, []), [])
+        before = [one for one in body if one.number < line]
+        reader = Reader(head, before, [], scenario.first)
+        reader.read()
+        self.first = scenario.first
+        self.config = scenario.config
+        self.names: Names = reader.compiler.names
+        self.line = line
+
+    def compile(self, text: str) -> tuple[str, ops.Operation]:
+        """The line in canonical spelling, and its operation.
+
+        Raises ScenarioErrors when it is no step, or none that makes sense here.
+        """
+        stripped = text.split("#")[0].strip()
+        if CONTROL.search(text) or "\n" in text or "\r" in text:
+            raise refused("A step is one line.", "Give one line, without control characters.")
+        if not stripped:
+            raise refused("There is no step in this line.", "For example: A read buf")
+        tree = parse_line(stripped)
+        if isinstance(tree, BadLine):
+            raise ScenarioErrors((tree.at(self.line, 0),))
+        if tree.data.startswith("expect_"):
+            raise refused("An expectation is no step.", "Add it in the editor.")
+        compiler = Compiler(self.first, self.config)
+        compiler.names = deepcopy(self.names)
+        try:
+            return spelled(stripped), compiler.operation(tree, self.line)
+        except Wrong as wrong:
+            raise ScenarioErrors((wrong.at(self.line, 0),)) from wrong
+
+
+def refused(message: str, hint: str) -> ScenarioErrors:
+    return ScenarioErrors((ScenarioError(1, 1, "", message, hint),))
