@@ -17,6 +17,7 @@ from msgspec import Struct
 from app.resources import resource
 from app.settings import Settings
 
+from .glossary import Linker, linked
 from .plain import plain
 
 HTMX_FILE = "htmx-2.0.11.min.js"
@@ -126,7 +127,9 @@ def environment(settings: Settings) -> jinja2.Environment:
     env.globals["static"] = static
     env.globals["htmx"] = Htmx(HTMX_FILE, HTMX_URL if settings.cdn else "", HTMX_INTEGRITY)
     env.globals["here"] = ""
+    env.globals["glossary"] = Linker
     env.filters["plain"] = plain
+    env.filters["linked"] = linked
     return env
 
 

@@ -244,8 +244,9 @@ def draw(timeline: Timeline, current: int, base: str) -> str:
         return LEFT + dx * (step - first)
 
     now = at(current)
+    left, right = max(LEFT - 10, now - dx / 2), min(WIDTH - 2, now + dx / 2)
     out = [
-        f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height}"/>'
+        f'<rect class="tl-cur" x="{left:.1f}" y="0" width="{right - left:.1f}" height="{height}"/>'
     ]
     out += [
         life(lane, rows[lane.name], at(max(lane.first, first)), now, end_x(lane, at, last, length))
@@ -260,7 +261,7 @@ def draw(timeline: Timeline, current: int, base: str) -> str:
             out.append(
                 step_mark(tick, number, current, at(number), dx, rows, height, base, numbered, wide)
             )
-    out.append(f'<path class="tl-curline" d="M{now - dx / 2:.1f} {height}h{dx:.1f}"/>')
+    out.append(f'<path class="tl-curline" d="M{left:.1f} {height}H{right:.1f}"/>')
     label = f"timeline, steps {first} to {last} of {length}, at step {current}"
     return f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">{"".join(out)}</svg>'
 
