@@ -47,6 +47,15 @@ COMPARE_KEYS: dict[str, KeyAction] = {
 }
 
 
+class Choice(Struct, frozen=True):
+    """A policy by the name that chooses it; `href` compares the left side with it."""
+
+    name: str
+    title: str
+    href: str
+    current: bool
+
+
 class View(Struct, frozen=True):
     """One side.
 
@@ -73,15 +82,7 @@ class View(Struct, frozen=True):
     source: str
     chips: tuple[Chip, ...]
     alarms: tuple[Evidence, ...]
-
-
-class Choice(Struct, frozen=True):
-    """A policy by the name that chooses it; `href` compares the left side with it."""
-
-    name: str
-    title: str
-    href: str
-    current: bool
+    choices: tuple[Choice, ...]
 
 
 class CompareContext(Struct, frozen=True):
@@ -202,6 +203,7 @@ def view_of(
         source=f"{decided.function}() {decided.source}" if decided else "",
         chips=chips_of(loaded, here),
         alarms=evidence_of(loaded.run, here),
+        choices=side_choices(pair, number, right=right),
     )
 
 
@@ -274,6 +276,18 @@ def told_of(headline: str, sides: tuple[View, View], *, parting: bool) -> str:
     if not parting:
         return headline
     return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides)])
+
+
+def side_choices(pair: Pair, number: int, *, right: bool) -> tuple[Choice, ...]:
+    """Every policy for one side, the other one and the step kept."""
+    sides = [quote(run.stored.policy, safe="@:") for run in (pair.left, pair.right)]
+    own = (pair.left, pair.right)[right]
+    out = []
+    for entry in policies.CATALOGUE:
+        sides[right] = entry.name
+        href = f"{matrix_url(own.id)}/{'..'.join(sides)}/{min(number, own.last)}"
+        out.append(Choice(entry.name, entry.title, href, entry.name == own.stored.policy))
+    return tuple(out)
 
 
 def choices(pair: Pair) -> tuple[Choice, ...]:
