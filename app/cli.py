@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import policies
+from app import policies, upkeep
 from app.scenario import Scenario, ScenarioErrors, parse
 from app.trace import KINDS, BadTrace, Conformance, Run, conform_file, play
 from app.trace.run import outcome_code
@@ -237,6 +237,9 @@ def list_policies() -> None:
             print(f"  {entry.name}@{era.name}{default}: {era.sentence}")
         for rule in policies.rules_of(entry.default.policy):
             print(f"  {entry.name}:-{rule.name}: without “{rule.sentence}”")
+
+
+upkeep.add_to(app)
 
 
 def main() -> None:

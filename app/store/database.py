@@ -115,9 +115,11 @@ def explained(error: SQLAlchemyError) -> StoreUnavailable:
     return StoreUnavailable("The database does not answer.", RETRY_SECONDS)
 
 
-def alembic_config() -> Config:
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Where the migrations are, and the connection that they shall run on."""
     config = Config()
     config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config
 
 
@@ -157,17 +159,20 @@ def use_write_ahead_log(engine: Engine) -> None:
         connection.execute(text("PRAGMA journal_mode = WAL"))
 
 
-def upgrade(connection: Connection) -> None:
+def begin_upgrade(connection: Connection) -> None:
+    """What changes tables does so alone, and whole or not at all."""
     if connection.dialect.name == "sqlite":
         # The driver begins no transaction for DDL by itself; without one, a kill halfway would
         # leave a table without its revision.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    config = alembic_config()
-    config.attributes["connection"] = connection
+
+
+def upgrade(connection: Connection) -> None:
+    begin_upgrade(connection)
     try:
-        command.upgrade(config, "head")
+        command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
         raise StoreUnavailable(
             f"The database was made by a newer version of cowscope ({error}): "

@@ -180,3 +180,15 @@ def test_serve_without_a_usable_store_is_3(tmp_path: Path) -> None:
         _, said = server.communicate(timeout=30)
     assert server.returncode == 3
     assert "COWSCOPE_DATA_DIR" in said
+
+
+def test_a_backup_of_an_empty_store_is_taken_and_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COWSCOPE_DATA_DIR", str(tmp_path / "new"))
+    file = str(tmp_path / "all.gz")
+    result = run("backup", file)
+    assert result.exit_code == 3
+    assert "run `cowscope serve`" in result.stderr
+    assert run("restore", __file__).exit_code == 2
+    assert run("restore", str(tmp_path / "missing.gz")).exit_code == 3
