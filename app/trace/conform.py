@@ -37,7 +37,10 @@ class Mismatch(Struct, frozen=True):
 
 
 class Conformance(Struct, frozen=True):
-    """One trace. `agreeing` steps agree; `refused` says why it could not be played at all."""
+    """One trace. `agreeing` steps agree; `refused` says why it could not be played at all.
+
+    `mismatch` is the first difference; `differing` are all steps that have one, from 1.
+    """
 
     name: str
     group: str
@@ -45,6 +48,7 @@ class Conformance(Struct, frozen=True):
     agreeing: int
     mismatch: Mismatch | None = None
     refused: str | None = None
+    differing: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -60,12 +64,17 @@ def read_trace(path: Path) -> Json:
         document = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
         raise BadTrace(f"{path}: {error}") from error
+    check_trace(document, path)
+    return document  # type: ignore[no-any-return]
+
+
+def check_trace(document: object, where: object) -> None:
+    """Raises BadTrace when this is no `trace/1` document; `where` is for the message."""
     if not isinstance(document, dict) or document.get("schema") != "trace/1":
-        raise BadTrace(f"{path}: not a trace/1 document")
+        raise BadTrace(f"{where}: not a trace/1 document")
     for key, kind in (("source", dict), ("scenario", dict), ("steps", list)):
         if not isinstance(document.get(key), kind):
-            raise BadTrace(f"{path}: “{key}” is missing")
-    return document
+            raise BadTrace(f"{where}: “{key}” is missing")
 
 
 def conform_file(path: Path, policy: str = policies.DEFAULT) -> Conformance:
@@ -88,26 +97,28 @@ def conform(document: Json, policy_name: str) -> Conformance:
         return Conformance(name, group, len(recorded), 0, refused=why)
     config = msgspec.structs.replace(scenario.config, swap=document["source"].get("swap") or "none")
     machine = boot(config, scenario.first)
-    matcher = Matcher(frozenset(document.get("unstable", ())))
-    agreeing = 0
+    matcher = Matcher(frozenset(document.get("unstable", ())), policy.bit == "page")
+    differing: list[int] = []
     first: Mismatch | None = None
     for index, (source, step_json) in enumerate(zip(scenario.steps, recorded, strict=True)):
         try:
             done = step(machine, source.op, policy, explain=False)
         except NotModelled as missing:
-            return Conformance(
-                name, group, len(recorded), agreeing, first, f"{missing.what}: not modelled yet"
-            )
+            why = f"{missing.what}: not modelled yet"
+            agreeing = index - len(differing)
+            return Conformance(name, group, len(recorded), agreeing, first, why, tuple(differing))
         machine = done.after
         found = matcher.compare(index, step_json, done.outcome, state(machine))
-        if found is None:
-            agreeing += 1
-        elif first is None:
-            first = Mismatch(index + 1, source.text, *found)
-    return Conformance(name, group, len(recorded), agreeing, first)
+        if found is not None:
+            differing.append(index + 1)
+            first = first or Mismatch(index + 1, source.text, *found)
+    agreeing = len(recorded) - len(differing)
+    return Conformance(name, group, len(recorded), agreeing, first, differing=tuple(differing))
 
 
 Difference = tuple[str, object, object]
+Agreed = tuple[list[Json], list[Json], dict[str, dict[str, str]]]
+"""A range as recorded and as simulated, and the labels in it."""
 
 
 class Matcher:
@@ -117,10 +128,14 @@ class Matcher:
     sight has a new label. `alive` maps each recorded label to the engine's, per kind.
     """
 
-    def __init__(self, unstable: frozenset[str]) -> None:
+    def __init__(self, unstable: frozenset[str], has_bit: bool = True) -> None:
         self.unstable = unstable
+        self.has_bit = has_bit
         self.alive: dict[str, dict[str, str]] = {"f": {}, "s": {}}
         self.dead: dict[str, set[str]] = {"f": set(), "s": set()}
+        self.taken: dict[str, dict[str, str]] = {}
+        self.agreed: dict[tuple[str, str], Agreed] = {}
+        self.frames: tuple[Json, Json, dict[str, str]] | None = None
 
     def compare(
         self, index: int, recorded: Json, outcome: Outcome, simulated: Json
@@ -134,6 +149,7 @@ class Matcher:
 
     def compare_pages(self, recorded: Json, simulated: Json) -> Difference | None:
         seen: dict[str, dict[str, str]] = {"f": {}, "s": {}}
+        self.taken = {kind: {o: t for t, o in alive.items()} for kind, alive in self.alive.items()}
         if set(recorded) != set(simulated):
             return "processes", sorted(recorded), sorted(simulated)
         difference = None
@@ -141,23 +157,48 @@ class Matcher:
             if set(ranges) != set(simulated[process]):
                 return f"{process}: ranges", sorted(ranges), sorted(simulated[process])
             for area, pages in ranges.items():
-                ours = expand(simulated[process][area])
-                theirs = expand(pages)
-                if len(ours) != len(theirs):
-                    return f"{process}.{area}: pages", len(theirs), len(ours)
-                for theirs_page, ours_page in zip(theirs, ours, strict=True):
-                    where = f"{process}.{area}[{theirs_page['page']}]"
-                    difference = difference or self.compare_page(
-                        where, theirs_page, ours_page, seen
-                    )
+                found = self.compare_range((process, area), pages, simulated[process][area], seen)
+                difference = difference or found
         for kind in ("f", "s"):
             self.dead[kind] |= set(self.alive[kind]) - set(seen[kind])
             self.alive[kind] = seen[kind]
         return difference
 
-    def compare_page(
-        self, where: str, theirs: Json, ours: Json, seen: dict[str, dict[str, str]]
+    def compare_range(
+        self,
+        key: tuple[str, str],
+        theirs: list[Json],
+        ours: list[Json],
+        seen: dict[str, dict[str, str]],
     ) -> Difference | None:
+        """One range; what agreed before and did not change on either side agrees again."""
+        before = self.agreed.pop(key, None)
+        if before is not None and before[0] == theirs and before[1] == ours:
+            labels: dict[str, dict[str, str]] = before[2]
+            for kind in ("f", "s"):
+                seen[kind].update(labels[kind])
+            self.agreed[key] = before
+            return None
+        ours_pages, theirs_pages = expand(ours), expand(theirs)
+        if len(ours_pages) != len(theirs_pages):
+            return f"{'.'.join(key)}: pages", len(theirs_pages), len(ours_pages)
+        difference = None
+        labels = {"f": {}, "s": {}}
+        for theirs_page, ours_page in zip(theirs_pages, ours_pages, strict=True):
+            found = self.compare_page(key, theirs_page, ours_page, seen)
+            difference = difference or found
+            for field, kind in LABELS:
+                label = theirs_page.get(field)
+                if label in seen[kind]:
+                    labels[kind][label] = seen[kind][label]
+        if difference is None:
+            self.agreed[key] = theirs, ours, labels
+        return difference
+
+    def compare_page(
+        self, key: tuple[str, str], theirs: Json, ours: Json, seen: dict[str, dict[str, str]]
+    ) -> Difference | None:
+        where = f"{'.'.join(key)}[{theirs['page']}]"
         for field in PAGE_FIELDS:
             if field in theirs and theirs[field] != ours.get(field, theirs[field]):
                 return f"{where}.{field}", theirs[field], ours.get(field)
@@ -177,16 +218,26 @@ class Matcher:
             return None if theirs == ours else (theirs, ours)
         known = seen.get(theirs) or self.alive[kind].get(theirs)
         if known is None:
-            taken = {label: name for name, label in {**self.alive[kind], **seen}.items()}
-            if theirs in self.dead[kind] or taken.get(ours) in {*self.alive[kind], *seen}:
+            taken = self.taken[kind]
+            if theirs in self.dead[kind] or ours in taken:
                 return theirs, f"{ours}, known as {taken.get(ours, theirs)}"
             known = ours
         if known != ours:
             return f"{theirs} (the engine's {known})", ours
         seen[theirs] = ours
+        self.taken[kind][ours] = theirs
         return None
 
     def compare_frames(self, index: int, recorded: Json, simulated: Json) -> Difference | None:
+        """Which frames are mapped, their mapcounts and flags; what agreed before agrees again."""
+        now = recorded, simulated, self.alive["f"]
+        if self.frames == now and not self.unstable:
+            return None
+        difference = self.compare_each_frame(index, recorded, simulated)
+        self.frames = None if difference else now
+        return difference
+
+    def compare_each_frame(self, index: int, recorded: Json, simulated: Json) -> Difference | None:
         theirs = expand_frames(recorded)
         ours = expand_frames(simulated)
         fixed = {label: label for label in theirs if not label[1:].isdigit()}
@@ -200,7 +251,7 @@ class Matcher:
             if found is None:
                 return f"frames.{label}", "a frame", None
             for field in ("mapcount", "flags"):
-                if field in frame and frame[field] != observable(frame, found, field):
+                if field in frame and frame[field] != observable(frame, found, field, self.has_bit):
                     return f"frames.{label}.{field}", frame[field], found.get(field)
         missing = {label for label in partner if label not in theirs} - {
             label for label in partner if f"steps[{index}].state.frames.{label}" in self.unstable
@@ -210,10 +261,13 @@ class Matcher:
         return None
 
 
-def observable(recorded: Json, found: Json, field: str) -> object:
-    """The engine's field as /proc shows it: a compound tail's exclusive bit cannot be seen."""
+def observable(recorded: Json, found: Json, field: str, has_bit: bool = True) -> object:
+    """What user space would see: a tail's exclusive bit is hidden behind its head's.
+
+    A policy without the bit in struct page is compared without it.
+    """
     value = found.get(field)
-    if field == "flags" and recorded.get("exclusive_observable") is False:
+    if field == "flags" and (not has_bit or recorded.get("exclusive_observable") is False):
         hidden = {"exclusive"}
         if set(value or []) - hidden == set(recorded["flags"]) - hidden:
             return recorded["flags"]

@@ -13,6 +13,7 @@ from app.settings import Settings
 from . import (
     api_docs,
     compare_routes,
+    conformance,
     editor,
     elsewhere,
     explorer,
@@ -55,6 +56,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(compare_routes.router(runs, templates, settings))
     app.include_router(matrix_routes.router(runs, templates, settings))
     app.include_router(selftest.router(runs, templates, settings))
+    app.include_router(conformance.router(runs, templates, settings))
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
     steps = explorer.Explorer(templates, settings)

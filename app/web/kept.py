@@ -25,8 +25,16 @@ class KeptAnswers(Generic[Key, Value]):
     async def get(self, key: Key, make: Callable[[], Value]) -> Value:
         """Raises Busy when too many others are being made, and what `make` raises."""
         known = self.kept.get(key)
+        if known is not None:
+            return known
+        # Shielded: the answer is kept even when nobody waits for it any more.
+        return await asyncio.shield(
+            asyncio.wrap_future(self.made.submit(key, lambda: self._make(key, make)))
+        )
+
+    def _make(self, key: Key, make: Callable[[], Value]) -> Value:
+        known = self.kept.get(key)
         if known is None:
-            flight = self.made.submit(key, lambda: self.kept.get(key) or make())
-            known = await asyncio.shield(asyncio.wrap_future(flight))
+            known = make()
             self.kept.put(key, known)
         return known

@@ -74,7 +74,7 @@ def test_the_wheel_holds_every_file_that_the_checkout_holds(wheel: Path) -> None
             if path.is_file() and "__pycache__" not in path.parts:
                 assert f"app/_resources/{path.relative_to(CHECKOUT)}" in names
     for path in (CHECKOUT / "app").rglob("*"):
-        if path.suffix in (".py", ".lark", ".cow", ".typed"):
+        if path.suffix in (".py", ".lark", ".cow", ".typed", ".xz"):
             assert str(path.relative_to(CHECKOUT)) in names
     assert not [name for name in names if name.startswith("tests/")]
 
@@ -88,3 +88,4 @@ def test_it_serves_pages_a_run_and_static_files(address: str) -> None:
     assert "<svg" in get(f"{address}/s/hello-fork?step=4")
     assert get(f"{address}/readyz") == "ready\n"
     assert "Lesson 1" in get(f"{address}/learn/fork-shares")
+    assert '"trace/1"' in get(f"{address}/conformance/zram/fork-tree-7.json")
