@@ -15,7 +15,7 @@ def why_not(test: Test, kind: Kind) -> str:
     group = next(group for group in GROUPS if test in group.tests)
     if kind.key not in group.kinds:
         return group.elsewhere
-    return "" if kind.setup else "not modelled: a shared mapping of huge pages"
+    return "" if kind.setup else "not modelled: a private mapping of a hugetlb file"
 
 
 def scenario_text(test: Test, kind: Kind) -> str:

@@ -91,7 +91,20 @@ class HomeContext(Struct, frozen=True):
 
 
 def violating(shipped: Shipped) -> tuple[str, ...]:
-    return tuple(name for name, kinds in shipped.verdicts.items() if kinds)
+    """The policies under which something is violated; an era only where not all of them do."""
+    bad = [name for name, kinds in shipped.verdicts.items() if kinds]
+    whole = {
+        entry.name
+        for entry in policies.CATALOGUE
+        if all(
+            kinds
+            for name, kinds in shipped.verdicts.items()
+            if name.partition("@")[0] == entry.name
+        )
+    }
+    return tuple(
+        dict.fromkeys(n.partition("@")[0] if n.partition("@")[0] in whole else n for n in bad)
+    )
 
 
 def chips() -> dict[str, Callable[[Shipped], bool]]:
