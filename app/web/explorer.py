@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jinja2
@@ -17,7 +18,7 @@ from starlette.types import Scope
 
 from app import policies
 from app.service import page_steps
-from app.service.cache import KeptByWeight
+from app.service.cache import KeptByWeight, MadeOnce
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
 from app.trace import KINDS
@@ -43,6 +44,7 @@ Json = dict[str, Any]
 PLAN_STEPS = 60_000
 """Steps of runs whose layout and timeline are kept in memory, over all runs."""
 TABLE_ROWS = 64
+SURVEYORS = 2
 SHORT_RUN = 100
 """Steps that are surveyed on the loop, where it takes a few milliseconds."""
 
@@ -128,6 +130,9 @@ class Explorer:
         self.long_plans: KeptByWeight[str, tuple[others.Other, ...]] = KeptByWeight(
             PLAN_STEPS, lambda found: sum(len(other.deeds) for other in found)
         )
+        self.surveys: MadeOnce[str, Plan] = MadeOnce(
+            ThreadPoolExecutor(SURVEYORS, thread_name_prefix="survey"), settings.queue, "runs", 2
+        )
         self.route: BaseRoute | None = None
 
     def plan(self, loaded: LoadedRun) -> Plan:
@@ -137,11 +142,23 @@ class Explorer:
             self.plans.put(loaded.id, plan)
         return plan
 
+    async def planned(self, loaded: LoadedRun) -> None:
+        """See to it that the plan of a run is there. Surveying a long one takes seconds, in which
+        other readers shall not wait, and those of the same run shall wait together.
+        """
+        if self.plans.get(loaded.id) is not None:
+            return
+        if loaded.last <= SHORT_RUN and page_steps(loaded.run.scenario) <= SHORT_RUN:
+            self.plan(loaded)
+            return
+        flight = self.surveys.submit(loaded.id, lambda: self.plan(loaded))
+        await asyncio.shield(asyncio.wrap_future(flight))
+
     def groups(self, loaded: LoadedRun, step: int) -> tuple[others.Group, ...]:
         """What other policies do at a step of a run that is too long to know it beforehand."""
         found = self.long_plans.get(loaded.id)
         if found is None:
-            found = others.others_of(loaded.run.scenario)
+            found = others.others_of(loaded.run.scenario, loaded.stored.policy)
             self.long_plans.put(loaded.id, found)
         own = others.other_of(loaded.stored.policy, loaded.run)
         return others.groups_of(found, own, step, loaded.id)
@@ -187,7 +204,7 @@ class Explorer:
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
         first, last = timeline.window(loaded.last, number)
-        lines, before, after = lines_of(loaded, plan, number, first, last)
+        lines, before, after = lines_of(loaded, plan, base, number, first, last)
         return ExplorerContext(
             run_id=loaded.id,
             base=base,
@@ -261,9 +278,7 @@ def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRoute
         kept = explorer.pages.get(asked.key)
         if kept is None:
             loaded = await runs.load(run_id)
-            if loaded.last > SHORT_RUN or page_steps(loaded.run.scenario) > SHORT_RUN:
-                # Surveying a long run takes seconds; other readers shall not wait for it.
-                await asyncio.to_thread(explorer.plan, loaded)
+            await explorer.planned(loaded)
             kept = explorer.render(asked, loaded)
         answered = asked.answered(request, kept)
         if not asked.fragment:

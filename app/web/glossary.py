@@ -91,7 +91,7 @@ class Linker:
     __slots__ = ("seen",)
 
     def __init__(self) -> None:
-        self.seen: set[str] = set()
+        self.seen: set[int] = set()
 
     def __call__(self, text: object) -> Markup:
         """Escape a text and link its terms; `Markup` is taken as HTML, and its tags are kept."""
@@ -103,20 +103,37 @@ class Linker:
                 if name and name[1] in CLOSED:
                     closed += -1 if part.startswith("</") else 1
                 out.append(part)
+            elif closed:
+                out.append(part)
             else:
-                out.append(part if closed else FORM.sub(self.link, part))
+                out += [self.link(words, number) for words, number in words_of(part)]
         return Markup("".join(out))
 
-    def link(self, found: re.Match[str]) -> str:
-        term = TERMS[int(str(found.lastgroup)[1:])]
-        if term.slug in self.seen:
-            return found[0]
-        self.seen.add(term.slug)
+    def link(self, words: str, number: int) -> str:
+        """`words` as they are, or as a link to term `number`; -1 for no term."""
+        if number < 0 or number in self.seen:
+            return words
+        self.seen.add(number)
+        term = TERMS[number]
         hint = escape(first_sentence(term.text))
         return (
             f'<a class="term" href="/glossary#{term.slug}" hx-boost="false" '
-            f'title="{hint}">{found[0]}</a>'
+            f'title="{hint}">{words}</a>'
         )
+
+
+@lru_cache(maxsize=4096)
+def words_of(text: str) -> tuple[tuple[str, int], ...]:
+    """A text in pieces: what names a term with its number, what lies between with -1.
+
+    Kept: the engine says most things in the same words, and seeking dozens of terms is slow.
+    """
+    out = []
+    at = 0
+    for found in FORM.finditer(text):
+        out += [(text[at : found.start()], -1), (found[0], int(str(found.lastgroup)[1:]))]
+        at = found.end()
+    return (*out, (text[at:], -1))
 
 
 def first_sentence(text: str) -> str:

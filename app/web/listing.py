@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from markupsafe import Markup, escape
 from msgspec import Struct
 
 from app.service import LoadedRun
@@ -10,19 +13,32 @@ from .plan import Plan
 
 
 class Line(Struct, frozen=True):
-    """A line of the scenario. `step` is 0 for a line that is none; `css` "rem", "fut", "" ."""
+    """A line of the scenario. `step` is 0 for a line that is none; `css` "rem", "fut", "" ; `html`
+    what of it is the same at every step.
+    """
 
-    number: int
     text: str
     step: int
+    html: Markup
     css: str
-    mark: str
-    bad: bool
     current: bool
 
 
+@lru_cache(maxsize=4096)
+def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) -> Markup:
+    """Number, text and mark of a line; `step` is 0 for a line that is none."""
+    words = escape(text)
+    shown = (
+        f'<a href="{escape(base)}/{step}" title="{words}">{words}</a>'
+        if step
+        else f'<span class="c" title="{words}">{words}</span>'
+    )
+    marked = f'<span class="mk{" bad" if bad else ""}">{escape(mark)}</span>' if mark else ""
+    return Markup(f'<span class="ln">{number}</span>{shown}{marked}')
+
+
 def lines_of(
-    loaded: LoadedRun, plan: Plan, number: int, first: int, last: int
+    loaded: LoadedRun, plan: Plan, base: str, number: int, first: int, last: int
 ) -> tuple[tuple[Line, ...], int, int]:
     """The scenario's lines around the current step, and how many are left out on each side."""
     scenario = loaded.run.scenario
@@ -36,15 +52,8 @@ def lines_of(
         tick = plan.timeline.ticks[step - 1] if step else None
         css = "rem" if not step else "fut" if step > number else ""
         mark = (tick.glyph if tick and tick.marked else "") or ""
-        out.append(
-            Line(
-                number=at,
-                text=texts[at - 1] or " ",
-                step=step,
-                css=css,
-                mark=f"✗ {tick.bad}" if tick and tick.bad else mark,
-                bad=bool(tick and tick.bad),
-                current=bool(step) and step == number,
-            )
-        )
+        text = texts[at - 1] or " "
+        bad = bool(tick and tick.bad)
+        html = body_of(base, at, text, step, f"✗ {tick.bad}" if tick and bad else mark, bad)
+        out.append(Line(text, step, html, css, bool(step) and step == number))
     return tuple(out), low - 1, len(texts) - high

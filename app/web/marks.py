@@ -5,7 +5,8 @@ Colour is never the only sign: weight, dash, letter or shape say the same (the p
 
 from __future__ import annotations
 
-from html import escape
+import html
+from functools import lru_cache
 
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
 from .scene import Cell, Count, Frame, Hold, Slot, Token
@@ -17,6 +18,15 @@ DEFS = (
     'patternTransform="rotate(45)"><rect width="6" height="6" class="hatchbg"/>'
     '<line x1="0" y1="0" x2="0" y2="6" class="hatchline"/></pattern></defs>'
 )
+
+
+MANY = 4096
+"""Marks kept as text: those of a step are mostly those of the step before."""
+
+
+@lru_cache(MANY)
+def escape(words: str) -> str:
+    return html.escape(words)
 
 
 def text(x: float, y: float, content: object, css: str) -> str:
@@ -86,6 +96,7 @@ def ring(x: float, y: float, w: float, h: float, r: float = 0) -> str:
 # -- page-table entries -----------------------------------------------------------------------
 
 
+@lru_cache(MANY)
 def pte(x: float, y: float, w: float, cell: Cell) -> str:
     """One entry of a page table, PTE_HEIGHT high."""
     mid = x + w / 2
@@ -164,6 +175,7 @@ def counter(name: str, value: Count) -> str:
     return f'{name} <tspan class="was">{value.was}</tspan><tspan class="flip">→{value.now}</tspan>'
 
 
+@lru_cache(MANY)
 def frame(x: float, y: float, f: Frame) -> str:
     """A struct page: gate, value, counters and who holds it."""
     w, h = FRAME_WIDTH, FRAME_HEIGHT
@@ -245,6 +257,7 @@ def freed(x: float, y: float, label: str, h: float, rx: float) -> str:
     )
 
 
+@lru_cache(MANY)
 def slot(x: float, y: float, s: Slot) -> str:
     """A swap slot: a capsule with a platter."""
     w, h = FRAME_WIDTH, PTE_HEIGHT

@@ -63,9 +63,10 @@ def at_once(loaded: LoadedRun) -> bool:
     return loaded.last <= SHORT and page_steps(loaded.run.scenario) <= LIGHT
 
 
-def others_of(scenario: Scenario) -> tuple[Other, ...]:
-    """Play a scenario under every policy of the catalogue."""
-    return tuple(other_of(e.name, play(scenario, e.name)) for e in policies.CATALOGUE)
+def others_of(scenario: Scenario, own: str) -> tuple[Other, ...]:
+    """Play a scenario under every policy of the catalogue but its own."""
+    names = [e.name for e in policies.CATALOGUE if e.name != own]
+    return tuple(other_of(name, play(scenario, name)) for name in names)
 
 
 def other_of(name: str, run: Run) -> Other:

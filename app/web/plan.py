@@ -30,5 +30,5 @@ def plan_of(loaded: LoadedRun) -> Plan:
         timeline.timeline_of(states),
         loaded.last + 1,
         others.other_of(loaded.stored.policy, loaded.run) if short else None,
-        others.others_of(loaded.run.scenario) if short else (),
+        others.others_of(loaded.run.scenario, loaded.stored.policy) if short else (),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import blake2b
 from http.cookies import CookieError, SimpleCookie
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import jinja2
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup
 from msgspec import Struct
 
 from app.resources import resource
@@ -127,10 +128,26 @@ def environment(settings: Settings) -> jinja2.Environment:
     env.globals["static"] = static
     env.globals["htmx"] = Htmx(HTMX_FILE, HTMX_URL if settings.cdn else "", HTMX_INTEGRITY)
     env.globals["here"] = ""
+    env.globals["once"] = once_of(env)
     env.globals["glossary"] = Linker
     env.filters["plain"] = plain
     env.filters["linked"] = linked
     return env
+
+
+def once_of(env: jinja2.Environment) -> Callable[..., Markup]:
+    """`once(name, ...)` in a template: a part that is the same on all pages, rendered only once.
+
+    The values may not differ from call to call: the part is kept by its name.
+    """
+    kept: dict[str, Markup] = {}
+
+    def once(name: str, **values: object) -> Markup:
+        if name not in kept:
+            kept[name] = Markup(env.get_template(name).render(values))
+        return kept[name]
+
+    return once
 
 
 def router() -> APIRouter:

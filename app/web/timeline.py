@@ -5,12 +5,12 @@ its own shape.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from .marks import octagon, text
+from .marks import MANY, escape, octagon, text
 
 Json = dict[str, Any]
 
@@ -285,24 +285,35 @@ def step_mark(
     height: float, base: str, numbered: bool, wide: bool,
 ) -> str:  # fmt: skip
     css = " fut" if number > current else " now" if number == current else ""
-    y = rows[tick.lane]
-    out = [
-        f'<a href="{base}/{number}" aria-label="step {number}: {escape(tick.label)}'
-        f'{", violates " + tick.bad if tick.bad else ""}"><g class="tl-step{css}">'
-    ]
+    label = escape(tick.label) + (f", violates {tick.bad}" if tick.bad else "")
+    parts = step_parts(
+        tick, number, x, dx, rows[tick.lane], rows.get(tick.child), height, numbered, wide
+    )
+    return (
+        f'<a href="{base}/{number}" aria-label="step {number}: {label}">'
+        f'<g class="tl-step{css}">{parts}</g></a>'
+    )
+
+
+@lru_cache(MANY)
+def step_parts(
+    tick: Tick, number: int, x: float, dx: float, y: float, to: float | None, height: float,
+    numbered: bool, wide: bool,
+) -> str:  # fmt: skip
+    """What of a step's mark is the same at every step. `to` is the lane of a fork's child."""
+    out = []
     if numbered:
         out.append(text(round(x, 1), 14, number, "tl-n mid"))
     if wide:
         out.append(text(round(x, 1), 29, tick.label[: max(3, int(dx / 6.8))], "tl-lab mid"))
-    if tick.child in rows:
-        to = rows[tick.child]
+    if to is not None:
         out.append(
             f'<path class="tl-fork" d="M{x:.1f} {y:g}C{x + dx * 0.05:.1f} {to:g} {x - 4:.1f} {to:g} {x + dx * 0.35:.1f} {to:g}"/>'
         )
     small = 1.0 if dx > 18 else max(0.55, dx / 18)
     out.append(glyph(x, y, "bad" if tick.bad else tick.glyph, small))
     out.append(
-        f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/></g></a>'
+        f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/>'
     )
     return "".join(out)
 

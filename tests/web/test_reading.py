@@ -110,7 +110,7 @@ def test_the_cause_is_where_the_store_became_possible() -> None:
 
 def test_other_policies_at_the_same_step() -> None:
     run = leak()
-    groups = groups_of(others_of(run.scenario), other_of("mapcount", run), 6, "RUN")
+    groups = groups_of(others_of(run.scenario, "mapcount"), other_of("mapcount", run), 6, "RUN")
     same, *rest = groups
     assert same.same
     assert "cow-on-gup-read" not in {p.name for p in rest[0].policies}
