@@ -12,12 +12,14 @@ from app.store.database import (
     open_session,
 )
 from app.store.replay import ReplayDiffers, compare_replay
+from app.store.room_tables import Room
 from app.store.runs import get_run, run_digest, save_run
 from app.store.tables import Base, Run
 
 __all__ = [
     "Base",
     "ReplayDiffers",
+    "Room",
     "Run",
     "StoreUnavailable",
     "check_migrated",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import count
@@ -12,6 +13,10 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 LENGTH = 10
 MAX_LENGTH = 32
+
+ROOM_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ"
+"""Letters alone: a room's code is read out, and typed on a telephone."""
+ROOM_LENGTH = 5
 
 LOOKALIKES = str.maketrans("0134578", "oieastb")
 RUDE = re.compile(
@@ -47,3 +52,17 @@ def names(digest: bytes) -> Iterator[str]:
     for length in range(LENGTH, MAX_LENGTH + 1):
         words = (encode(blake2b(digest, salt=n.to_bytes(8, "big")).digest()) for n in count())
         yield next(word[:length] for word in words if not is_rude(word[:length]))
+
+
+def room_code() -> str:
+    """A code for a new room, at random: 5 of 22 letters, nothing rude."""
+    while True:
+        code = "".join(secrets.choice(ROOM_ALPHABET) for _ in range(ROOM_LENGTH))
+        if not is_rude(code.lower()):
+            return code
+
+
+def room_code_of(text: str) -> str:
+    """A code as somebody typed it, in the form that it is kept in; "" for what can be none."""
+    code = "".join(text.split()).replace("-", "").upper()
+    return code if len(code) == ROOM_LENGTH and set(code) <= set(ROOM_ALPHABET) else ""
