@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -42,6 +45,7 @@ from app.store.rooms import (
 )
 from tests.store.test_failures import save
 
+Result = TypeVar("Result")
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 DAY = timedelta(hours=24)
 MEMBER = hash_of("somebody")
@@ -67,6 +71,13 @@ def set_step(engine: Engine, code: str, step: int, now: datetime = NOW) -> RoomS
 
     with open_session(engine) as session:
         return change_room(session=session, code=code, now=now, lifetime=DAY, change=change)
+
+
+def persistently(do: Callable[[], Result]) -> Result:
+    """Once more while the database is locked, as a browser does."""
+    while True:
+        with suppress(StoreUnavailable):
+            return do()
 
 
 def ask_one(engine: Engine, code: str, question: str = "hello-fork.4.page") -> int:
@@ -177,11 +188,7 @@ def test_a_burst_of_answers_sent_twice_is_counted_once(engine: Engine, code: str
     rng.shuffle(sent)
 
     def send(one: tuple[bytes, str]) -> None:
-        while True:
-            try:
-                return answer(engine, code, poll, one[1], one[0])
-            except StoreUnavailable as locked:  # a browser sends it again, too
-                assert locked.retry_after
+        persistently(lambda: answer(engine, code, poll, one[1], one[0]))
 
     with ThreadPoolExecutor(6) as crowd:
         list(crowd.map(send, sent))
