@@ -133,8 +133,13 @@ def test_changes_at_the_same_time_are_each_told(engine: Engine, code: str) -> No
         def change(_: Session, room: Room) -> None:
             room.sel = f"f{number}"
 
-        with open_session(engine) as session:
-            return change_room(session=session, code=code, now=NOW, lifetime=DAY, change=change).seq
+        def once() -> int:
+            with open_session(engine) as session:
+                return change_room(
+                    session=session, code=code, now=NOW, lifetime=DAY, change=change
+                ).seq
+
+        return persistently(once)
 
     with ThreadPoolExecutor(6) as leaders:
         told = list(leaders.map(point, range(30)))
