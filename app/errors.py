@@ -15,14 +15,20 @@ from msgspec import Struct, field
 from starlette.exceptions import HTTPException
 
 from app.policies import UnknownPolicy
+from app.rooms import BadAction, BadClaim, NotLeader, OtherTab, TooManyStreams
 from app.scenario import ScenarioError, ScenarioErrors
 from app.service import Busy, RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
 from app.store import StoreUnavailable
+from app.store.answers import PollClosed, RoomFull
+from app.store.rooms import RoomExpired, UnknownRoom
 from app.urls import (
     api_run_url,
     api_step_url,
     compare_url,
+    lead_url,
     next_url,
+    room_url,
+    rooms_url,
     run_twin_url,
     run_url,
     step_twin_url,
@@ -143,6 +149,44 @@ def of_store(error: StoreUnavailable, _: Request) -> Problem:
     return Problem(503, "store", "The store is unavailable", error.reason, headers=headers)
 
 
+def of_unknown_room(error: UnknownRoom, _: Request) -> Problem:
+    detail = f"{error} A code has five letters; perhaps one is mistyped."
+    return Problem(404, "unknown-room", "No such room", detail, rooms_url())
+
+
+def of_expired_room(error: RoomExpired, _: Request) -> Problem:
+    return Problem(410, "room-expired", "The room has expired", str(error), rooms_url())
+
+
+def of_not_leader(error: NotLeader, _: Request) -> Problem:
+    return Problem(403, "not-leader", "You do not lead", str(error), room_url(error.code))
+
+
+def of_other_tab(error: OtherTab, _: Request) -> Problem:
+    return Problem(409, "other-tab", "Another tab leads", str(error), lead_url(error.code))
+
+
+def of_claim(error: BadClaim, _: Request) -> Problem:
+    return Problem(410, "claim-used", "The link was used", str(error), room_url(error.code))
+
+
+def of_action(error: BadAction, _: Request) -> Problem:
+    return Problem(422, "bad-action", "The room cannot do that", str(error))
+
+
+def of_closed_poll(error: PollClosed, _: Request) -> Problem:
+    return Problem(409, "poll-closed", "The prediction is closed", str(error))
+
+
+def of_full(error: RoomFull, _: Request) -> Problem:
+    return Problem(409, "room-full", "The room is full", str(error))
+
+
+def of_streams(error: TooManyStreams, _: Request) -> Problem:
+    headers = {"Retry-After": "5"}
+    return Problem(503, "streams", "Too many streams", str(error), headers=headers)
+
+
 def of_http(error: HTTPException, request: Request) -> Problem:
     status = HTTPStatus(error.status_code)
     detail = str(error.detail)
@@ -192,6 +236,15 @@ HANDLERS: dict[type[Exception], Callable[[Any, Request], Problem]] = {
     NotBroken: of_not_broken,
     RunNotPlayable: of_unplayable,
     StoreUnavailable: of_store,
+    UnknownRoom: of_unknown_room,
+    RoomExpired: of_expired_room,
+    NotLeader: of_not_leader,
+    OtherTab: of_other_tab,
+    BadClaim: of_claim,
+    BadAction: of_action,
+    PollClosed: of_closed_poll,
+    RoomFull: of_full,
+    TooManyStreams: of_streams,
     HTTPException: of_http,
     RequestValidationError: of_validation,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from app import __version__, api, errors, logs, operation, web
 from app.metrics import Metrics
 from app.middleware import Guard
+from app.rooms import Hub, RoomService
 from app.scenario import library
 from app.service import RunService, WhatIfs
 from app.settings import Settings
@@ -45,6 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.engine = open_engine(settings)
     app.state.runs = RunService(app.state.engine, settings)
     app.state.whatifs = WhatIfs(app.state.runs, settings)
+    app.state.rooms = RoomService(app.state.engine, settings)
+    app.state.hub = Hub(app.state.engine, settings)
     app.state.metrics = Metrics(app.state.runs)
     app.state.stopping = operation.Stopping(settings.drain_seconds)
     errors.install(app)
@@ -63,10 +67,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.stopping.watch()
+    ending = asyncio.create_task(end_streams(app))
     yield
     app.state.whatifs.close()
+    ending.cancel()
+    app.state.hub.close()
+    app.state.rooms.close()
     app.state.runs.close()
     app.state.engine.dispose()
+
+
+async def end_streams(app: FastAPI) -> None:
+    """Streams would keep a process that is told to stop from stopping."""
+    await app.state.stopping.wait()
+    app.state.hub.close()
 
 
 def served_app() -> FastAPI:

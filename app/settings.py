@@ -107,6 +107,13 @@ class Settings(BaseSettings):
     queue: int = Field(default=1_000, ge=1)
     """Other runs that may wait to be played."""
 
+    room_hours: float = Field(default=24.0, ge=12, le=720)
+    """How long a room is kept after its leader's last click."""
+    room_members: int = Field(default=2_000, ge=1)
+    """Members that a room may have."""
+    streams: int = Field(default=4_000, ge=1)
+    """Open streams of rooms, in each process."""
+
     @model_validator(mode="after")
     def _database_in_the_data_directory(self) -> Self:
         if not self.database_url:

@@ -92,6 +92,28 @@ def question_url(question_id: str) -> str:
     return f"/q/{quote(question_id, safe='~@:')}"
 
 
+def rooms_url() -> str:
+    return "/w"
+
+
+def room_url(code: str) -> str:
+    return f"/w/{quote(code, safe='')}"
+
+
+def stage_url(code: str) -> str:
+    return f"{room_url(code)}/stage"
+
+
+def lead_url(code: str, tab: str = "") -> str:
+    """`tab` is the name of the browser tab that leads."""
+    return f"{room_url(code)}/lead" + (f"?tab={quote(tab, safe='')}" if tab else "")
+
+
+def claim_url(code: str, once: str) -> str:
+    """The link that makes its reader the leader, once."""
+    return f"{room_url(code)}/lead/{quote(once, safe='')}"
+
+
 def api_run_url(run_id: str) -> str:
     return f"/api/v1/runs/{quote(run_id, safe='')}"
 

@@ -111,6 +111,7 @@ def new_room(
     claim: bytes,
     now: datetime,
     lifetime: timedelta,
+    leader_name: str = "",
 ) -> str:
     """Store a room with a playlist of (run, title, last step), and return its code."""
     values = {
@@ -125,7 +126,7 @@ def new_room(
         "blank": False,
         "poll": 0,
         "leader": None,
-        "leader_name": "",
+        "leader_name": leader_name,
         "leader_seen": now,
         "tab": "",
         "claim": claim,

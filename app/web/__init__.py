@@ -23,6 +23,7 @@ from . import (
     problems,
     quiz,
     reference,
+    rooms,
     selftest,
     templating,
 )
@@ -60,6 +61,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
     steps = explorer.Explorer(templates, settings)
+    app.include_router(rooms.router(app, templates, steps))
     explored = explorer.router(runs, steps, settings)
     app.include_router(explored)
     # Steps are asked for most: what is in memory needs no routing, and for the rest no other route

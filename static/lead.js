@@ -1,0 +1,72 @@
+// The leader's page: asks for itself again when the room has changed, and leads from one tab only.
+'use strict';
+(() => {
+  const page = document.getElementById('lead');
+  if (!page) return;
+  const { code, tab } = page.dataset;
+  const state = () => JSON.parse(document.getElementById('lead').dataset.state);
+  let live = null;
+  let again = 0;
+
+  // A tab that was duplicated has the name of the one it was made from.
+  const door = 'BroadcastChannel' in window ? new BroadcastChannel(`cowscope.lead.${code}`) : null;
+  const me = Math.random();
+  door?.addEventListener('message', e => {
+    if (e.data.tab !== tab || e.data.me === me) return;
+    if (e.data.asks) door.postMessage({ tab, me, to: e.data.me });
+    else if (e.data.to === me) location.replace(`/w/${code}/lead`);
+  });
+  door?.postMessage({ tab, me, asks: true });
+
+  function refresh(delay = 0) {
+    clearTimeout(again);
+    again = setTimeout(() => {
+      if (document.activeElement?.matches('#to, #offer') || !window.htmx) { refresh(1500); return; }
+      window.htmx.ajax('GET', `/w/${code}/lead${location.search}`, { source: '#lead', target: '#lead', select: '#lead', swap: 'outerHTML show:none' });
+    }, delay);
+  }
+  // Whatever the server refuses it explains; a lost connection keeps the page.
+  addEventListener('htmx:sendError', e => { e.stopImmediatePropagation(); refresh(2000); }, true);
+  addEventListener('htmx:responseError', e => {
+    e.stopImmediatePropagation();
+    if (e.detail.xhr.status >= 500 || e.detail.xhr.status === 429) refresh(2000);
+    else location.assign(`/w/${code}/lead${location.search}`);
+  }, true);
+  document.addEventListener('htmx:afterSettle', () => {
+    const page = document.getElementById('lead');
+    if (!page) { location.reload(); return; } // another tab leads now
+    live?.show();
+    point();
+    document.title = `Leading ${code}: step ${state().step} of ${state().last}`;
+  });
+  function point() {
+    const { sel } = state();
+    for (const mark of document.querySelectorAll('#lead .mem .lk')) mark.classList.toggle('is-linked', Boolean(sel) && mark.dataset.link === sel);
+    for (const picture of document.querySelectorAll('#lead .mem')) picture.classList.toggle('has-link', Boolean(sel));
+  }
+  // A click in the drawing points at what was clicked.
+  document.addEventListener('click', e => {
+    const mark = e.target.closest('.ldraw a.lk');
+    if (!mark) return;
+    e.preventDefault();
+    e.stopImmediatePropagation();
+    const sel = mark.dataset.link === state().sel ? '' : mark.dataset.link;
+    window.htmx?.ajax('POST', `/w/${code}/lead`, { source: '#lead', target: '#lead', select: '#lead', swap: 'outerHTML show:none', values: { tab, sel } });
+  }, true);
+
+  let counts = null;
+  live = cowscopeLive({
+    code, as: 'lead', seen: state().seq, keep: true,
+    onState(next) { if (next.seq > state().seq) refresh(); },
+    onHere(next) {
+      const voted = counts && counts.answered !== next.answered;
+      const came = counts && counts.here !== next.here;
+      counts = next;
+      for (const here of document.querySelectorAll('[data-here]')) here.textContent = `${next.here} here`;
+      for (const answered of document.querySelectorAll('[data-answered]')) answered.textContent = `${next.answered} of ${next.here} answered`;
+      if (came && !voted) refresh(3000);
+    },
+    onOver() { location.reload(); },
+  });
+  point();
+})();
