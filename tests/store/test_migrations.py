@@ -53,10 +53,12 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     ]
 
 
-def test_servers_that_start_together_migrate_once(empty: Engine) -> None:
+def test_servers_that_start_together_migrate_once(empty_store: Settings) -> None:
+    patient = open_engine(empty_store.model_copy(update={"database_timeout": 30.0}))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: migrate(empty), range(4)))
-    check_migrated(empty)
+        list(pool.map(lambda _: migrate(patient), range(4)))
+    check_migrated(patient)
+    patient.dispose()
 
 
 def test_a_migration_that_dies_halfway_leaves_nothing(empty: Engine) -> None:
