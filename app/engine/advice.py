@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from msgspec.structs import replace
 
 from . import collapse, ksm, large, reasons
@@ -44,23 +47,62 @@ def madvise(m: Draft, mm: int, name: str, pages: range, advice: str) -> str:
     if advice in ("populate_read", "populate_write"):
         populate_pages(m, mm, name, pages, write=advice == "populate_write")
         return ""
-    must_be_mapped(area, pages)
-    if advice == "dontneed":
-        refuse_locked(area, pages)
-        refuse_part_of_hugetlb(m, area, pages)
-        zap_pages(m, mm, area, pages)
-        return ""
-    refuse_locked(area, pages)
-    if any(v.hugetlb for v in overlapping(area, pages)):
+    said = walk_vmas(area, pages, partial(BEHAVIORS[advice], m, mm, area))
+    return "; ".join(dict.fromkeys(said))
+
+
+def walk_vmas(area: Area, pages: range, visit: Callable[[Vma, range], list[str]]) -> list[str]:
+    """Linux madvise_walk_vmas(): VMA after VMA. An error ends it; a hole is told at the end.
+
+    Returns why pages were left alone.
+    """
+    said: list[str] = []
+    reached = pages.start
+    hole = False
+    for vma in overlapping(area, pages):
+        part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
+        hole = hole or part.start > reached
+        said += visit(vma, part)
+        reached = part.stop
+    if hole or reached < pages.stop:
+        raise Failed("ENOMEM", "part of the range is not mapped")
+    return said
+
+
+def dontneed(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    refuse_locked(vma)
+    refuse_part_of_hugetlb(m, area, pages)
+    zap_pages(m, mm, area, pages)
+    return []
+
+
+def on_the_lru(m: Draft, vma: Vma) -> None:
+    """can_madv_lru_vma(), and the drain with which each VMA begins."""
+    refuse_locked(vma)
+    if vma.hugetlb:
         raise Failed("EINVAL", "hugetlb memory has no LRU")
-    if advice == "pageout":
-        return "; ".join(pageout(m, mm, area, pages))
     m.lru_add_drain(m.cpu)
-    if advice == "free":
-        if any(v.shared or v.file for v in overlapping(area, pages)):
-            raise Failed("EINVAL", "MADV_FREE needs private anonymous memory")
-        return lazyfree(m, mm, area, pages)
+
+
+def page_out(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    on_the_lru(m, vma)
+    return pageout(m, mm, area, pages)
+
+
+def free(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    refuse_locked(vma)
+    if vma.shared or vma.file:
+        raise Failed("EINVAL", "MADV_FREE needs private anonymous memory")
+    on_the_lru(m, vma)
+    return lazyfree(m, mm, area, pages)
+
+
+def go_cold(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    on_the_lru(m, vma)
     return cold(m, mm, pages)
+
+
+BEHAVIORS = {"dontneed": dontneed, "pageout": page_out, "free": free, "cold": go_cold}
 
 
 def overlapping(area: Area, pages: range) -> list[Vma]:
@@ -73,13 +115,13 @@ def must_be_mapped(area: Area, pages: range) -> None:
         raise Failed("ENOMEM", "part of the range is not mapped")
 
 
-def refuse_locked(area: Area, pages: range) -> None:
-    """can_madv_lru_vma(): VM_LOCKED memory is not taken away."""
-    if any(vma.locked for vma in area.vmas if vma.lo < pages.stop and pages.start < vma.hi):
+def refuse_locked(vma: Vma) -> None:
+    """VM_LOCKED memory is not taken away."""
+    if vma.locked:
         raise Failed("EINVAL", "the range is locked")
 
 
-def lazyfree(m: Draft, mm: int, area: Area, pages: range) -> str:
+def lazyfree(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     """MADV_FREE: huge pages covered in part are split first, shared ones left alone."""
     kept = split_for(m, mm, pages)
     done: set[int] = set()
@@ -97,7 +139,7 @@ def lazyfree(m: Draft, mm: int, area: Area, pages: range) -> str:
             m.say(reasons.LAZYFREE, mm, vpn, head)
         if type(pte) is Present and head in done and (pte.dirty or pte.young):
             m.set_pte(mm, vpn, replace(pte, dirty=False, young=False))
-    return "; ".join(dict.fromkeys(kept.values()))
+    return list(kept.values())
 
 
 def free_page(m: Draft, mm: int, area: Area, vpn: int) -> None:
@@ -125,7 +167,7 @@ def free_page(m: Draft, mm: int, area: Area, vpn: int) -> None:
         m.add_to_batch(pte.pfn, "lazyfree")
 
 
-def cold(m: Draft, mm: int, pages: range) -> str:
+def cold(m: Draft, mm: int, pages: range) -> list[str]:
     """MADV_COLD: the pages of this mm alone go to the inactive list; mappings stay."""
     kept = split_for(m, mm, pages)
     shared = 0
@@ -141,4 +183,4 @@ def cold(m: Draft, mm: int, pages: range) -> str:
             m.set_pte(mm, vpn, replace(pte, young=False))
         if folio.head < 0:
             m.set_folio(pte.pfn, replace(folio, active=False, referenced=False))
-    return f"{shared} shared pages left alone" if shared else ""
+    return [f"{shared} shared pages left alone"] if shared else []

@@ -28,17 +28,25 @@ def madvise_collapse(m: Draft, mm: int, name: str, pages: range) -> str:
     """
     size = m.config.huge
     area = m.mms[mm].areas[name]
-    firsts = range(-(-pages.start // size) * size, pages.stop - size + 1, size)
-    if not firsts:
+    start, stop = -(-pages.start // size) * size, pages.stop // size * size
+    if stop < start:
         raise Failed("EINVAL", f"no aligned range of {size} pages lies in it")
-    for first in firsts:
-        vma = vma_of(area, first)
-        whole = vma is not None and first + size <= vma.hi
-        if vma is None or not whole or vma.nohugepage or vma.shared or vma.file or vma.hugetlb:
+    for vma in area.vmas:
+        if vma.lo < pages.stop and pages.start < vma.hi and not allowed(vma, size):
+            raise Failed("EINVAL", "huge pages are not allowed there")
+    for first in range(start, stop, size):
+        whole = vma_of(area, first)
+        if whole is None or whole.hi < first + size:
             raise Failed("EINVAL", "huge pages are not allowed there")
         if not m.pmds(mm, range(first, first + 1)):
-            collapse(m, mm, area, vma, first)
+            collapse(m, mm, area, whole, first)
     return ""
+
+
+def allowed(vma: Vma, size: int) -> bool:
+    """Linux thp_vma_allowable_order(), asked by MADV_COLLAPSE."""
+    last = (vma.hi - size) // size * size
+    return last >= vma.lo and not (vma.nohugepage or vma.shared or vma.file or vma.hugetlb)
 
 
 def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:

@@ -34,7 +34,7 @@ def write(m: Draft, op: ops.HandleWrite) -> Outcome:
     handle = handle_of(m, op.actor)
     vpn, pfn = handle.pages[op.page]
     version = Version(op.value, handle.owner, m.clock)
-    m.set_folio(pfn, replace(m.folios[pfn], data=version, dirty=True))
+    m.set_folio(pfn, replace(m.folios[pfn], data=version))
     m.say(reasons.DEVICE_WROTE, handle.owner, vpn, pfn, op.actor, op.value)
     if vpn >= 0 and handle.owner in m.tables and leads_to(m, handle.owner, vpn, pfn):
         m.set_ghost(handle.owner, vpn, version)

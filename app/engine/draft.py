@@ -30,6 +30,7 @@ from .state import (
     Version,
     Vma,
     Zero,
+    inode_of,
     walk,
 )
 from .state import vma_of as vma_of
@@ -130,10 +131,9 @@ class Draft(Frames):
 
     def inode_of(self, mm: int, vpn: int) -> tuple[int, int]:
         """(inode, page) of the shared memory or the file that is mapped there."""
-        for area in self.mms[mm].areas.values():
-            if area.start <= vpn < area.start + area.pages:
-                return area.inode, vpn - area.start + area.offset
-        raise AssertionError(vpn)
+        inode = inode_of(self.mms[mm], vpn)
+        assert inode is not None
+        return inode
 
     # -- content ------------------------------------------------------------------------------
 

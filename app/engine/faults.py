@@ -79,13 +79,12 @@ def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte
     marked = type(m.tables[mm].get(vpn)) is Marker
     if vma.shared:
         return shmem_fault(m, mm, vpn, vma, write=write)
-    if vma.file:
-        return do_file_fault(m, mm, vpn, vma, write=write)
-    if huge.may_be_huge(m, mm, vpn, vma):
+    if not vma.file and huge.may_be_huge(m, mm, vpn, vma):
         mapped = huge.do_huge_pmd_anonymous_page(m, mm, vpn, vma, write=write)
         if mapped is not None:
             return mapped
-    pte = do_anonymous_page(m, mm, vpn, vma, write=write)
+    install = do_file_fault if vma.file else do_anonymous_page
+    pte = install(m, mm, vpn, vma, write=write)
     if marked:
         # The marker's protection goes to the page that was installed for it.
         pte = replace(pte, uffd_wp=True, write=False) if type(pte) is Present else Zero(True)
@@ -228,27 +227,66 @@ def page_cache(m: Draft, mm: int, vpn: int, *, swapbacked: bool) -> int:
     """The page-cache folio behind a page of a shared or file range; made when it is missing."""
     key = m.inode_of(mm, vpn)
     pfn = m.inodes.get(key)
-    if pfn is None:
-        pfn = m.alloc(Folio(ZEROES, anon=False, swapbacked=swapbacked, inode=key))
+    if pfn is None or pfn < 0:
+        data = ZEROES if pfn is None else m.slots[~pfn].data
+        if pfn is not None:
+            m.say(reasons.SHMEM_SWAPIN, mm, vpn, -1, slot=~pfn)
+            m.slots = m.slots.delete(~pfn)
+        pfn = m.alloc(Folio(data, anon=False, swapbacked=swapbacked, inode=key))
         m.inodes = m.inodes.set(key, pfn)
     return pfn
 
 
+FAULT_AROUND = 16
+"""fault_around_bytes: a read fault maps what is cached of the 64 KiB around it, in base pages."""
+
+
+def do_fault_around(m: Draft, mm: int, vpn: int, vma: Vma) -> None:
+    """Linux do_fault_around() and filemap_map_pages(): one fault maps what is in the page cache.
+
+    All pages of a file are; of shared memory those that somebody has touched.
+    """
+    if vma.uffd_wp:
+        return
+    first = vpn - vpn % FAULT_AROUND
+    table = m.tables[mm]
+    around = 0
+    for at in range(max(first, vma.lo), min(first + FAULT_AROUND, vma.hi)):
+        if at == vpn or at in table or (vma.shared and m.inodes.get(m.inode_of(mm, at), -1) < 0):
+            continue
+        pfn = page_cache(m, mm, at, swapbacked=vma.shared)
+        map_cached(m, pfn, mm, at, vma)
+        m.set_pte(mm, at, Present(pfn, vma.shared and vma.writable, False))
+        around += 1
+    if around:
+        m.say(reasons.FAULT_AROUND, mm, vpn, -1, around)
+
+
+def map_cached(m: Draft, pfn: int, mm: int, vpn: int, vma: Vma) -> None:
+    """Linux folio_add_file_rmap_pte(), which mlocks what a VM_LOCKED mapping maps."""
+    m.map_page(pfn, mm, vpn)
+    if vma.locked:
+        m.set_folio(pfn, replace(m.folios[pfn], mlocked=True))
+
+
 def shmem_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:
     """Linux shmem_fault(): every process maps the same page, writable as the mapping is."""
+    if not write:
+        do_fault_around(m, mm, vpn, vma)
     pfn = page_cache(m, mm, vpn, swapbacked=True)
-    m.map_page(pfn, mm, vpn)
+    map_cached(m, pfn, mm, vpn, vma)
     pte = Present(pfn, vma.writable, write)
     m.set_pte(mm, vpn, pte)
     m.say(reasons.SHMEM, mm, vpn, pfn)
     return pte
 
 
-def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:
+def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
     """Linux do_read_fault() and do_cow_fault() of a private file mapping."""
     source = page_cache(m, mm, vpn, swapbacked=False)
     if not write:
-        m.map_page(source, mm, vpn)
+        do_fault_around(m, mm, vpn, vma)
+        map_cached(m, source, mm, vpn, vma)
         pte = Present(source, False, False)
         m.set_pte(mm, vpn, pte)
         m.say(reasons.FILE_READ, mm, vpn, source)

@@ -117,9 +117,10 @@ def hold_pages(
     longterm: bool,
     fast: bool,
 ) -> None:
-    """Take a reference on each page and keep it in handle `name`. All pages or none.
+    """Take a reference on each page and keep it in handle `name`.
 
-    Raises Failed("EFAULT") after dropping what was taken, as the callers of GUP do.
+    A pipe keeps what could be taken before a page that could not; all others drop it again. Raises
+    Failed("EFAULT"), for a pipe only at the first page.
     """
     pin = kind == "pin"
     taken: list[tuple[int, int]] = []
@@ -128,9 +129,10 @@ def hold_pages(
             pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
             taken.append((vpn, grab(m, mm, vpn, pte, name, pin=pin, write=write)))
     except Failed:
-        for _, pfn in taken:
-            drop(m, name, pfn, pin=pin)
-        raise
+        if kind != "splice" or not taken:
+            for _, pfn in taken:
+                drop(m, name, pfn, pin=pin)
+            raise
     finally:
         if pin and not m.mms[mm].has_pinned:
             m.mms = m.mms.set(mm, replace(m.mms[mm], has_pinned=True))

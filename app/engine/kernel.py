@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from . import access, collapse, ksm, large, migrate, reasons, swaplarge, swapout
+from . import access, advice, collapse, ksm, large, migrate, reasons, swaplarge, swapout
 from . import operations as ops
 from .draft import Draft
 from .outcome import Failed, Outcome
@@ -15,9 +15,10 @@ from .state import Present, folio_of
 
 
 def do_swapout(m: Draft, op: ops.Swapout) -> Outcome:
+    """MADV_PAGEOUT by the process."""
     mm = access.enter(m, op.process)
-    area = access.area_of(m, mm, op.place)
-    return reported(swapout.pageout(m, mm, area, access.pages_of(area, op.place)))
+    pages = access.pages_of(access.area_of(m, mm, op.place), op.place)
+    return Outcome(reason=advice.madvise(m, mm, op.place.area, pages, "pageout"))
 
 
 def do_reclaim(m: Draft, op: ops.Reclaim) -> Outcome:

@@ -86,7 +86,7 @@ class Scan:
         pte = m.pte(mm, vpn)
         assert type(pte) is Present
         page = m.folios[pte.pfn]
-        m.set_folio(pte.pfn, replace(page, ksm=True))
+        m.set_folio(pte.pfn, replace(page, ksm=True, dirty=True))
         m.say(reasons.KSM_BECOMES, mm, vpn, pte.pfn, f"f{candidate[2]}")
         if self.merge_with(candidate[0], candidate[1], pte.pfn):
             self.stable[page.data.value] = pte.pfn

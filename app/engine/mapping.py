@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 from . import large, reasons
 from .draft import Draft, vma_of
 from .equal import by_key
-from .faults import do_pte_missing, read_fault, write_fault
+from .faults import read_fault, write_fault
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import (
@@ -78,19 +79,25 @@ def add_area(m: Draft, mm: int, name: str, area: Area) -> None:
 
 
 def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -> None:
-    """Linux populate_vma_page_range(): fault every page in, as for a load or for a store."""
-    for vpn in pages:
-        vma = vma_of(m.mms[mm].areas[name], vpn)
-        if vma is None:
-            raise Failed("ENOMEM", "no VMA")
-        if not (vma.writable if write else vma.readable):
-            raise Failed("EINVAL" if write else "EFAULT", f"protection {vma.prot}")
-        pte = m.pte(mm, vpn)
-        if write:
-            if type(pte) is not Present or not pte.write:
-                write_fault(m, mm, vpn, vma)
-        elif pte is None or type(pte) is Swapped or type(pte) is Marker:
-            read_fault(m, mm, vpn, vma)
+    """Linux faultin_page_range(): fault every page in, as for a load or for a store.
+
+    It drains this CPU's batches at its end, however it ends.
+    """
+    try:
+        for vpn in pages:
+            vma = vma_of(m.mms[mm].areas[name], vpn)
+            if vma is None:
+                raise Failed("ENOMEM", "no VMA")
+            if not (vma.writable if write else vma.readable):
+                raise Failed("EINVAL", f"protection {vma.prot}")
+            pte = m.pte(mm, vpn)
+            if write:
+                if type(pte) is not Present or not pte.write:
+                    write_fault(m, mm, vpn, vma)
+            elif pte is None or type(pte) is Swapped or type(pte) is Marker:
+                read_fault(m, mm, vpn, vma)
+    finally:
+        m.lru_add_drain(m.cpu)
 
 
 # -- taking away --------------------------------------------------------------------------------
@@ -109,8 +116,6 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     m.tables = m.tables.set(mm, left.finish())
     for vpn, pte in zap_large(m, mm, present):
         zap_entry(m, mm, vpn, pte, vma_of(area, vpn))
-    if present and m.policy.zap_drains:
-        m.lru_add_drain(m.cpu)
     m.forget_pages(mm, pages)
 
 
@@ -186,8 +191,6 @@ def exit_mm(m: Draft, mm: int) -> None:
             area = next(a for a in areas if a.start <= vpn < a.start + a.pages)
             vma = vma_of(area, vpn)
         zap_entry(m, mm, vpn, pte, vma)
-    if m.policy.zap_drains:
-        m.lru_add_drain(m.cpu)
     m.mms = m.mms.delete(mm)
     m.ghosts = m.ghosts.delete(mm)
     for name, handle in m.handles.items():
@@ -265,7 +268,18 @@ def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
 
 
 def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
-    """Linux mprotect_fixup() and change_pte_range(): W goes, or comes back to an exclusive page."""
+    """mprotect(2): VMA after VMA, up to a hole (do_mprotect_pkey)."""
+    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
+    for vma in mapped_up_to_hole(m, mm, name, pages):
+        part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
+        change_protection(m, mm, name, part, prot)
+        if vma.locked and vma.cow and not vma.writable and prot == "rw":
+            # mprotect_fixup(): a private VM_LOCKED mapping that may be written breaks COW at once.
+            populate_pages(m, mm, name, part, write=True)
+
+
+def change_protection(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
+    """Linux change_pte_range(): W goes, or comes back to an exclusive page."""
     change_vmas(m, mm, name, pages, prot=prot)
     large.split_partial(m, mm, pages)
     for first in m.pmds(mm, pages):
@@ -311,31 +325,56 @@ def upgrade_pte(m: Draft, mm: int, vpn: int, pte: Present) -> None:
 
 
 def mlock(m: Draft, mm: int, name: str, pages: range) -> None:
-    """mlock(2): VM_LOCKED, then every page faulted in; a writable private one breaks COW."""
-    change_vmas(m, mm, name, pages, locked=True)
-    for vpn in pages:
-        vma = vma_of(m.mms[mm].areas[name], vpn)
-        assert vma is not None
-        if not vma.readable:
-            continue
-        pte = m.pte(mm, vpn)
-        if vma.writable and vma.cow:
-            if type(pte) is not Present or not pte.write:
-                pte = write_fault(m, mm, vpn, vma)
-        elif pte is None or type(pte) is Marker:
-            pte = do_pte_missing(m, mm, vpn, vma, write=False)
-        elif type(pte) is Swapped:
-            pte = read_fault(m, mm, vpn, vma)
-        if type(pte) is Present:
-            set_mlocked(m, pte, True)
+    """mlock(2): VM_LOCKED, then every page faulted in; a writable private one breaks COW.
+
+    Raises Failed("ENOMEM") where no page may be accessed, or none is mapped.
+    """
+    apply_vma_lock_flags(m, mm, name, pages, locked=True)
+    for vma in m.mms[mm].areas[name].vmas:
+        part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
+        if part and not vma.readable:
+            m.lru_add_drain(m.cpu)
+            raise Failed("ENOMEM", f"protection {vma.prot}: nothing can be faulted in")
+        if part:
+            populate_pages(m, mm, name, part, write=vma.writable and vma.cow)
     m.say(reasons.LOCKED, mm, pages.start, -1, name, "locked", "every page was faulted in")
+
+
+def apply_vma_lock_flags(m: Draft, mm: int, name: str, pages: range, *, locked: bool) -> None:
+    """VMA after VMA up to a hole: mlock_fixup() of those that are not as wanted."""
+    for vma in mapped_up_to_hole(m, mm, name, pages):
+        part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
+        if vma.locked == locked:
+            continue
+        change_vmas(m, mm, name, part, locked=locked)
+        m.lru_add_drain(m.cpu)
+        for vpn in part:
+            pte = m.pte(mm, vpn)
+            if type(pte) is Present:
+                set_mlocked(m, pte, locked)
+        m.lru_add_drain(m.cpu)
+
+
+def mapped_up_to_hole(m: Draft, mm: int, name: str, pages: range) -> Iterator[Vma]:
+    """The VMAs under `pages`, in order. Raises Failed("ENOMEM") where a page of it has none."""
+    reached = pages.start
+    for vma in m.mms[mm].areas[name].vmas:
+        if vma.hi <= pages.start or pages.stop <= vma.lo:
+            continue
+        if vma.lo > reached:
+            break
+        reached = vma.hi
+        yield vma
+    if reached < pages.stop:
+        raise Failed("ENOMEM", "part of the range is not mapped")
 
 
 def set_mlocked(m: Draft, pte: Present, locked: bool) -> None:
     """Linux mlock_folio(): a large folio is mlocked through its PMD, not by single pages."""
     page = m.folios[pte.pfn]
     if page.head < 0:
-        m.set_folio(pte.pfn, replace(page, mlocked=locked))
+        still = any(m.locked(mm, vpn) for mm, vpn in page.maps)
+        m.set_folio(pte.pfn, replace(page, mlocked=locked or still))
     elif pte.huge or not locked:
         value = m.compounds[page.head]
         if value.mlocked != locked:
@@ -343,9 +382,5 @@ def set_mlocked(m: Draft, pte: Present, locked: bool) -> None:
 
 
 def munlock(m: Draft, mm: int, name: str, pages: range) -> None:
-    change_vmas(m, mm, name, pages, locked=False)
-    for vpn in pages:
-        pte = m.pte(mm, vpn)
-        if type(pte) is Present:
-            set_mlocked(m, pte, False)
+    apply_vma_lock_flags(m, mm, name, pages, locked=False)
     m.say(reasons.LOCKED, mm, pages.start, -1, name, "unlocked", "VM_LOCKED is clear")

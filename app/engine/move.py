@@ -12,19 +12,23 @@ from .state import Area, Entry, HugeZero, Marker, Pmd, Present, Swapped, Zero, a
 
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
-    """Linux move_page_tables(): entries move as they are; handles follow their page."""
+    """Linux move_page_tables(): entries move as they are; handles follow their page.
+
+    Several VMAs and the holes between them move together (remap_move(), since 6.17). Raises
+    Failed("EFAULT") where the first page is not mapped.
+    """
     refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
     area = split_vmas(m, mm, m.mms[mm].areas[name], pages)
     inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
-    if len(inside) != 1 or inside[0].hi - inside[0].lo != len(pages):
-        raise Failed("EFAULT", "the pages are not one mapping")
+    if not inside or inside[0].lo != pages.start:
+        raise Failed("EFAULT", "nothing is mapped where the pages begin")
     start = new_range(m, mm, len(pages))
     by = start - pages.start
-    moved = replace(inside[0], lo=inside[0].lo + by, hi=inside[0].hi + by)
-    rest = tuple(v for v in area.vmas if v is not inside[0])
+    moved = tuple(replace(v, lo=v.lo + by, hi=v.hi + by) for v in inside)
+    rest = tuple(v for v in area.vmas if v not in inside)
     m.set_area(mm, name, replace(area, vmas=rest))
     offset = area.offset + pages.start - area.start
-    add_area(m, mm, target, Area(start, len(pages), (moved,), area.inode, offset))
+    add_area(m, mm, target, Area(start, len(pages), moved, area.inode, offset))
     m.say(reasons.MOVED, mm, pages.start, -1, name, target)
     for first in m.pmds(mm, pages):
         # The target starts on a PMD; a range that does not cannot keep its huge PMDs.

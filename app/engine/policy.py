@@ -91,18 +91,6 @@ class Policy(Struct, frozen=True):
     # -- LRU batches
     batches: bool = True
     """A fresh page waits in a per-CPU batch that holds a reference."""
-    zap_drains: bool = False
-    """Freeing page tables drains this CPU's batches."""
-
-    @property
-    def sets_page(self) -> bool:
-        """A page that becomes one mm's own gets the bit, in struct page."""
-        return self.cow_sets and self.bit == "page"
-
-    @property
-    def sets_pte(self) -> bool:
-        """A page that becomes one mm's own gets the bit, in the PTE that maps it."""
-        return self.cow_sets and self.bit == "pte"
 
     # -- what holds when others run at the same time (`par` blocks; `semantics.md` section 5)
     gup_seq: bool = False
@@ -127,3 +115,13 @@ class Policy(Struct, frozen=True):
     """Swap-in reads the entry's exclusive marker under the page-table lock."""
     reclaim_freezes: bool = True
     """Reclaim sets the refcount to zero in the same instant in which it finds it unused."""
+
+    @property
+    def sets_page(self) -> bool:
+        """A page that becomes one mm's own gets the bit, in struct page."""
+        return self.cow_sets and self.bit == "page"
+
+    @property
+    def sets_pte(self) -> bool:
+        """A page that becomes one mm's own gets the bit, in the PTE that maps it."""
+        return self.cow_sets and self.bit == "pte"

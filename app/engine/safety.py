@@ -24,6 +24,7 @@ from .state import (
     Version,
     Zero,
     folio_of,
+    inode_of,
     mappings,
     walk,
 )
@@ -209,8 +210,9 @@ def handle_links(machine: Machine) -> Iterator[tuple[Key, Violation]]:
                 continue
             if any((handle.owner, vpn) in f.locks for f in machine.flights):
                 continue
-            pte = entry(machine, handle.owner, vpn)
-            if linked(machine, pte, pfn) or (pfn == ZERO_PFN and not handle.longterm):
+            if linked(machine, handle.owner, vpn, pfn):
+                continue
+            if pfn == ZERO_PFN and not handle.longterm:
                 continue
             yield (
                 (predicate, name, page),
@@ -229,11 +231,16 @@ def promised(handle: Handle) -> bool:
     return handle.kind == "pin" or (handle.write and not handle.forked)
 
 
-def linked(machine: Machine, pte: Pte | None, pfn: int) -> bool:
+def linked(machine: Machine, mm: int, vpn: int, pfn: int) -> bool:
+    """Does this page lead to the frame: mapped, through the swap cache, or by the next fault?"""
+    pte = entry(machine, mm, vpn)
     if pfn == ZERO_PFN:
         return type(pte) is Zero or type(pte) is Marker or pte is None
     if type(pte) is Present:
         return pte.pfn == pfn
+    if pte is None:
+        inode = machine.folios[pfn].inode
+        return inode is not None and inode == inode_of(machine.mms[mm], vpn)
     return type(pte) is Swapped and machine.slots[pte.slot].cache == pfn
 
 
@@ -245,8 +252,7 @@ def coherent(machine: Machine, name: str) -> bool:
     """Do the handle and its owner see the same page, for every page of it?"""
     handle = machine.handles[name]
     return handle.owner in machine.tables and all(
-        vpn >= 0 and linked(machine, entry(machine, handle.owner, vpn), pfn)
-        for vpn, pfn in handle.pages
+        vpn >= 0 and linked(machine, handle.owner, vpn, pfn) for vpn, pfn in handle.pages
     )
 
 

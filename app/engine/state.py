@@ -111,6 +111,14 @@ class Mm(Struct, frozen=True, gc=False):
     write_protect_seq: int = 0
 
 
+def inode_of(mm: Mm, vpn: int) -> tuple[int, int] | None:
+    """(inode, page) of the shared memory or the file that is mapped there, or None."""
+    for area in mm.areas.values():
+        if area.start <= vpn < area.start + area.pages and area.inode >= 0:
+            return area.inode, vpn - area.start + area.offset
+    return None
+
+
 class Process(Struct, frozen=True, gc=False):
     """A task. After its exit `mm` is -1. `order` counts processes in order of creation."""
 

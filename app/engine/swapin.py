@@ -69,10 +69,11 @@ def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[
             m.set_folio(value.cache, replace(m.folios[value.cache], mlocked=True))
         return value.cache, False
     if m.config.swap == "zram" and value.count == 1:
-        pfn = m.alloc(Folio(value.data, (here,), mlocked=vma.locked))
+        pfn = m.alloc(Folio(value.data, (here,)))
         m.say(reasons.SWAP_FRESH, mm, vpn, pfn, slot=slot)
         return pfn, True
-    pfn = m.alloc(Folio(value.data, (here,), slot=slot, mlocked=vma.locked))
+    # Linux mlocks what it copies and what it maps again, not a page that comes in from swap.
+    pfn = m.alloc(Folio(value.data, (here,), slot=slot))
     m.set_slot(slot, replace(value, cache=pfn))
     m.say(reasons.SWAP_READ, mm, vpn, pfn, f"swap entries {value.count}", slot=slot)
     return pfn, False

@@ -17,16 +17,48 @@ def shrink_large(m: Draft, head: int) -> str:
     value = m.compounds[head]
     if value.hugetlb:
         return "hugetlb pages are not swapped"
+    if not value.swapbacked:
+        return discard(m, head)
     if m.policy.reclaim_refuses_pinned and value.maybe_pinned:
         m.say(reasons.RECLAIM_KEEPS, -1, -1, head)
         return f"may be pinned: pincount {value.pincount}"
-    if value.slot < 0 and not add_to_swap(m, head):
-        return "no free swap slots"
+    if value.slot < 0:
+        spare = value.refcount - value.mapcount
+        if spare:
+            m.say(reasons.SPLIT_REFUSED, -1, -1, head, f"{spare} references beyond its mappings")
+            return "somebody else holds it, so it could not be split"
+        if not add_to_swap(m, head):
+            return "no free swap slots"
     for mm, first in m.compounds[head].maps:
         large.split_pmd(m, mm, first)
     why = unmap_pages(m, head)
     remove_mapping(m, head)
     return why
+
+
+def discard(m: Draft, head: int) -> str:
+    """try_to_unmap_one() after MADV_FREE, PTE by PTE: gone where nobody wrote or holds it."""
+    for mm, first in m.compounds[head].maps:
+        large.split_pmd(m, mm, first)
+    pages = m.compounds[head].pages
+    for pfn in range(head, head + pages):
+        for mm, vpn in ptes_of(m.folios[pfn], pfn):
+            value = m.compounds[head]
+            pte = m.tables[mm][vpn]
+            assert type(pte) is Present
+            if pte.dirty or value.dirty:
+                m.say(reasons.REDIRTIED, mm, vpn, head, "dirty")
+                large.set_compound(m, head, replace(value, swapbacked=True))
+                return "written since MADV_FREE"
+            if value.refcount != value.mapcount:
+                why = f"refcount {value.refcount} > {value.mapcount}"
+                m.say(reasons.REDIRTIED, mm, vpn, head, why)
+                return "somebody else holds it"
+            m.clear_pte(mm, vpn)
+            large.unmap_page(m, pfn, mm, vpn)
+            m.forget(mm, vpn)
+    m.say(reasons.DISCARDED_LARGE, -1, -1, -1, pages)
+    return ""
 
 
 def add_to_swap(m: Draft, head: int) -> bool:

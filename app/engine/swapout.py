@@ -12,10 +12,9 @@ from .state import Area, Folio, Marker, Present, Slot, Swapped, folio_of
 def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     """MADV_PAGEOUT of some pages; returns why pages were skipped, one sentence each.
 
-    Linux madvise_pageout(): drains this CPU's batches, then takes every page that this mm alone
-    maps. A page on another CPU's batch is not on the LRU and stays.
+    Linux madvise_pageout() of one VMA: takes every page that this mm alone maps. A page on another
+    CPU's batch is not on the LRU and stays.
     """
-    m.lru_add_drain(m.cpu)
     kept = split_for(m, mm, pages)
     skipped: list[str] = []
     chosen: list[int] = []
@@ -153,7 +152,7 @@ def unmap_to_swap(m: Draft, pfn: int) -> str:
 def prepare_unmap(m: Draft, pfn: int) -> str:
     """Pins are asked for, and a swap slot; why the folio stays, or ""."""
     folio = m.folios[pfn]
-    if m.policy.reclaim_refuses_pinned and folio.maybe_pinned:
+    if m.policy.reclaim_refuses_pinned and folio.swapbacked and folio.maybe_pinned:
         m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
         return f"may be pinned: refcount {folio.refcount}"
     if folio.slot < 0 and folio.swapbacked and not add_to_swap(m, pfn):
@@ -233,10 +232,13 @@ def drop_rmap(m: Draft, pfn: int, mm: int, vpn: int, pte: Present) -> None:
 
 def discard(m: Draft, pfn: int, mm: int, vpn: int, pte: Present, folio: Folio) -> str:
     """try_to_unmap_one() of a MADV_FREE page: gone if nobody wrote to it or holds it since."""
-    if pte.dirty or folio.dirty or folio.refcount != folio.mapcount:
-        m.say(reasons.REDIRTIED, mm, vpn, pfn)
+    if pte.dirty or folio.dirty:
+        m.say(reasons.REDIRTIED, mm, vpn, pfn, "dirty")
         m.set_folio(pfn, replace(folio, swapbacked=True))
-        return "written or referenced since MADV_FREE"
+        return "written since MADV_FREE"
+    if folio.refcount != folio.mapcount:
+        m.say(reasons.REDIRTIED, mm, vpn, pfn, f"refcount {folio.refcount} > {folio.mapcount}")
+        return "somebody else holds it"
     m.say(reasons.DISCARDED, mm, vpn, pfn)
     m.clear_pte(mm, vpn)
     m.unmap_page(pfn, mm, vpn, None)
@@ -264,12 +266,22 @@ def remove_mapping(m: Draft, pfn: int) -> None:
 
 
 def shrink_page_cache(m: Draft, pfn: int) -> str:
-    """Shared memory and file pages: the mappings go, the page cache keeps the bytes."""
-    folio = m.folios[pfn]
-    if folio.maybe_pinned:
-        m.say(reasons.RECLAIM_KEEPS, -1, -1, pfn)
-        return f"may be pinned: refcount {folio.refcount}"
-    for mm, vpn in folio.maps:
+    """Shared memory and file pages: the mappings go, and the page cache keeps the bytes.
+
+    Shared memory that nobody else holds goes on to swap; its page cache then names the slot.
+    """
+    for mm, vpn in m.folios[pfn].maps:
         m.clear_pte(mm, vpn)
         m.unmap_page(pfn, mm, vpn, None)
+    folio = m.folios[pfn]
+    if folio.swapbacked and folio.refcount == 1 and m.config.swap != "none":
+        if len(m.slots) >= m.config.slots:
+            return "no free swap slot"
+        assert folio.inode is not None
+        slot = m.next_slot
+        m.next_slot = slot + 1
+        m.set_slot(slot, Slot(1, folio.data))
+        m.inodes = m.inodes.set(folio.inode, ~slot)
+        m.say(reasons.SWAPPED, -1, -1, pfn, slot=slot)
+        m.put(pfn, replace(folio, inode=None))
     return ""

@@ -224,8 +224,14 @@ def remote_write(m: Draft, op: ops.PtraceWrite | ops.VmWrite) -> Outcome:
 def borrow(
     m: Draft, mm: int, area: Area, vpn: int, *, pin: bool, write: bool, force: bool = False
 ) -> Present | Zero:
-    """A reference that is dropped again within the step. A pin leaves MMF_HAS_PINNED behind."""
-    pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, force=force)
+    """A reference that is dropped again within the step. A pin leaves MMF_HAS_PINNED behind.
+
+    Where nothing may be taken /proc/PID/mem says EIO, all others EFAULT.
+    """
+    try:
+        pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, force=force)
+    except Failed as failed:
+        raise Failed("EIO", failed.reason) if force else failed from failed
     if pin and not m.mms[mm].has_pinned:
         m.mms = m.mms.set(mm, replace(m.mms[mm], has_pinned=True))
     return pte

@@ -44,7 +44,6 @@ REFCOUNT_518 = replace(
     discounts=True,
     swapin="refcount",
     huge_reuse="refcount",
-    zap_drains=True,
     fault_flushes=True,
 )
 
@@ -77,7 +76,6 @@ EXCLUSIVE_PTE = Policy(
     ksm_clears=True,
     split_distributes=True,
     huge_reuse="refcount",
-    zap_drains=True,
     gup_seq=True,
     fault_flushes=True,
 )

@@ -84,9 +84,7 @@ def still(machine: Machine, op: HandleRead | Read, violation: Violation) -> bool
         vpn, pfn = handle.pages[op.page]
         if violation.kind == "isolation":
             return pfn == violation.pfn
-        return handle.owner in machine.tables and not linked(
-            machine, pte_of(machine, handle.owner, vpn), pfn
-        )
+        return handle.owner in machine.tables and not linked(machine, handle.owner, vpn, pfn)
     process = machine.processes.get(op.actor)
     if process is None or process.mm != violation.mm or violation.kind != "isolation":
         return False

@@ -50,6 +50,22 @@ SHMEM = Reason(
     "shared mapping",
     "mm/shmem.c",
 )
+SHMEM_SWAPIN = Reason(
+    "swap",
+    "",
+    "shmem_swapin_folio",
+    "The page comes back from {s} into the page cache.",
+    "shared memory was swapped out",
+    "mm/shmem.c",
+)
+FAULT_AROUND = Reason(
+    "install",
+    "",
+    "do_fault_around",
+    "{0} more pages around it are mapped, too.",
+    "they are in the page cache, within 64 KiB",
+    "mm/memory.c",
+)
 FILE_READ = Reason(
     "install",
     "",

@@ -79,12 +79,20 @@ WRITEBACK = Reason(
 DISCARDED = Reason(
     "free", "", "try_to_unmap_one", "{f} is discarded.", "MADV_FREE and clean since", "mm/rmap.c"
 )
+DISCARDED_LARGE = Reason(
+    "swap",
+    "",
+    "try_to_unmap_one",
+    "{0} pages of a huge page are discarded: nobody wrote to them since MADV_FREE.",
+    "PTEs and folio clean, no reference beyond the mappings",
+    "mm/rmap.c",
+)
 REDIRTIED = Reason(
     "keep",
     "",
     "try_to_unmap_one",
-    "{f} is kept: it was written after MADV_FREE.",
-    "PTE dirty",
+    "{f} is kept: it was written, or somebody else holds it, since MADV_FREE.",
+    "{0}",
     "mm/rmap.c",
 )
 SWAP_CACHED = Reason(
