@@ -108,7 +108,7 @@ document.addEventListener('click', e => {
   const plain = e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey && !e.altKey;
   const step = plain && window.htmx && e.target.closest('#lanes a');
   if (step) { e.preventDefault(); visit(step.getAttribute('href'), $('#lanes')); return; }
-  const mark = e.target.closest('.mem a.lk');
+  const mark = e.target.closest('.mem:not(:has(.picks)) a.lk');
   if (mark) { e.preventDefault(); link(pinned = pinned === mark.dataset.link ? null : mark.dataset.link); }
 });
 
@@ -170,9 +170,10 @@ document.addEventListener('submit', e => {
 }, true);
 
 // -- hover, focus or a click on an entry, wire or page lights everything about the same frame
+const LINKED = '.mem:not(:has(.picks)) .lk'; // where things can be selected, select.js lights them
 let pinned = null;
 function link(id) {
-  for (const picture of document.querySelectorAll('.mem')) {
+  for (const picture of document.querySelectorAll('.mem:not(:has(.picks))')) {
     picture.classList.toggle('has-link', Boolean(id));
     for (const mark of picture.querySelectorAll('.lk')) {
       mark.classList.toggle('is-linked', Boolean(id) && mark.dataset.link === id);
@@ -180,8 +181,8 @@ function link(id) {
   }
 }
 for (const [on, off] of [['mouseover', 'mouseout'], ['focusin', 'focusout']]) {
-  document.addEventListener(on, e => { const mark = e.target.closest?.('.lk'); if (mark) link(mark.dataset.link); });
-  document.addEventListener(off, e => { if (e.target.closest?.('.lk')) link(pinned); });
+  document.addEventListener(on, e => { const mark = e.target.closest?.(LINKED); if (mark) link(mark.dataset.link); });
+  document.addEventListener(off, e => { if (e.target.closest?.(LINKED)) link(pinned); });
 }
 
 showCurrent();

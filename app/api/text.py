@@ -14,19 +14,13 @@ from app.engine.state import Config
 from app.scenario import Scenario
 from app.scenario.text import MAX_BYTES
 from app.service import LoadedRun
+from app.trace.facts import PAGE_TYPES
 
 WIDTH = 72
 COLUMNS = WIDTH - len("# ")
 REPORT_LINES = 400
 """A machine may have 65,536 pages, and a mail has readers."""
 PTE_BITS = (("W", "writable"), ("D", "dirty"), ("S", "soft_dirty"), ("U", "uffd_wp"))
-PAGE_TYPES = (
-    ("R", "referenced"), ("D", "dirty"), ("l", "lru"), ("A", "active"), ("M", "mmap"),
-    ("a", "anon"), ("s", "swapcache"), ("b", "swapbacked"), ("H", "compound_head"),
-    ("T", "compound_tail"), ("G", "hugetlb"), ("u", "unevictable"), ("x", "ksm"), ("t", "thp"),
-    ("z", "zero"), ("m", "mlocked"),
-)  # fmt: skip
-"""The letters of the kernel's tools/mm/page-types, in its order."""
 Json = dict[str, Any]
 
 

@@ -21,11 +21,17 @@ WORDS = {
 
 
 class Item(Struct, frozen=True):
-    """References of one kind: how many, in words, and by whom."""
+    """References of one kind: how many, of what, and by whom."""
 
     count: int
-    words: str
+    noun: str
     holders: str
+
+    @property
+    def words(self) -> str:
+        """Of a pin that weighs more than itself, how many they are stands in parentheses."""
+        apart = self.noun[0].isdigit()
+        return f"{self.count} ({self.noun})" if apart else f"{self.count} {self.noun}"
 
 
 class Ledger(Struct, frozen=True):
@@ -70,10 +76,10 @@ def item_of(kind: str, found: list[Json], large: bool) -> Item:
     holders = ", ".join(holder_of(item, large) for item in found)
     if kind == "pin":
         pins = count if large else count // GUP_PIN_COUNTING_BIAS
-        words = f"{pins} FOLL_PIN{'s' if pins > 1 else ''}"
-        return Item(count, words if large else f"{count} ({words})", holders)
+        noun = f"FOLL_PIN{'s' if pins > 1 else ''}"
+        return Item(count, noun if large else f"{pins} {noun}", holders)
     one, many = WORDS.get(kind, (f"LRU batch ({kind})", f"LRU batches ({kind})"))
-    return Item(count, f"{count} {one if count == 1 else many}", holders)
+    return Item(count, one if count == 1 else many, holders)
 
 
 def holder_of(item: Json, large: bool) -> str:

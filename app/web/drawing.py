@@ -215,5 +215,5 @@ def grip_mark(layout: Layout, scene: Scene, grip: Grip) -> str:
     return (
         f'<path class="wire {kind} lk" data-link="{grip.label}" d="M{x - 2} {mid:g}H{edge + 12}"/>'
         f'<path class="tip {kind}" d="M{edge + 1} {mid:g}l7 -6l7 6l-7 6z"/>'
-        + marks.handle(x, mid, hold, grip.page)
+        + f'<g class="lk" data-link="{grip.label}">{marks.handle(x, mid, hold, grip.page)}</g>'
     )

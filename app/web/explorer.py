@@ -24,20 +24,23 @@ from app.settings import Settings
 from app.trace import KINDS
 from app.urls import matrix_url, run_url, step_url
 
-from . import drawing, marks, others, timeline
-from .asked import FRAGMENT_CACHE, VARY_FRAGMENT, Asked, plainly_asked
+from . import drawing, inspector_routes, marks, others, timeline
+from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE, Asked, plainly_asked
 from .evidence import Evidence, evidence_of
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse
+from .inspector_routes import Inspector
 from .keys import KEYS, KeyAction
 from .layout import Layout
 from .listing import Line, lines_of
 from .panel import Panel, panel_of
+from .pick import selectable
 from .plan import Plan, plan_of
 from .preview import preview_of
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
 from .switcher import PolicyLink, policy_links
 from .templating import asked_for, remember
+from .view import View, view_of
 
 Json = dict[str, Any]
 
@@ -203,6 +206,7 @@ class Explorer:
         alarms = evidence_of(run, number)
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
+        picture = drawing.stage(plan.layout, scene, f"memory after step {number}")
         first, last = timeline.window(loaded.last, number)
         lines, before, after = lines_of(loaded, plan, base, number, first, last)
         return ExplorerContext(
@@ -218,7 +222,7 @@ class Explorer:
             hidden_before=before,
             hidden_after=after,
             changes=scene.changes,
-            svg=Markup(drawing.stage(plan.layout, scene, f"memory after step {number}")),
+            svg=Markup(selectable(picture, plan.layout, scene, run.policy.bit)),
             lanes=Markup(timeline.draw(plan.timeline, number, base)),
             overview=Markup(timeline.overview(plan.timeline, number, base)),
             glyphs=GLYPHS,
@@ -267,12 +271,13 @@ def finding_of(found: Json) -> tuple[str, bool, str]:
 def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRouter:
     """`/r/{run}` and `/r/{run}/{step}`. A step in memory is answered without any I/O."""
     playing = asyncio.Lock()
-    routes = APIRouter(include_in_schema=False)
+    inspector = Inspector(explorer.templates)
+    routes = inspector_routes.router(runs, inspector)
 
     async def show(request: Request) -> Response:
         run_id, number = request.path_params["run"], request.path_params["step"]
         if policy := request.query_params.get("policy"):
-            return await sibling(run_id, number, policy)
+            return await sibling(run_id, number, policy, view_of(request.query_params))
         request.scope["route"] = explorer.route
         asked = Asked.of(request, run_id, number)
         kept = explorer.pages.get(asked.key)
@@ -280,19 +285,24 @@ def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRoute
             loaded = await runs.load(run_id)
             await explorer.planned(loaded)
             kept = explorer.render(asked, loaded)
-        answered = asked.answered(request, kept)
+        view = View() if asked.fragment else view_of(request.query_params)
+        if view:
+            dressed, status = await inspector.page(await runs.load(run_id), number, view, kept)
+            answered = answer(request, dressed, PAGE_CACHE, VARY_PAGE, status=status)
+        else:
+            answered = asked.answered(request, kept)
         if not asked.fragment:
             remember(answered, asked_for(request))
         return answered
 
-    async def sibling(run_id: str, number: int, policy: str) -> Response:
+    async def sibling(run_id: str, number: int, policy: str, view: View) -> Response:
         """The same step of the same scenario under another policy."""
         loaded = await runs.load(run_id)
         loaded.check_step(number)
-        if policy == loaded.stored.policy:
-            return RedirectResponse(step_url(run_id, number), 303)
-        other = await runs.create(loaded.stored.text, policy, based_on=(run_id, number))
-        return RedirectResponse(step_url(other.id, number), 303)
+        other = loaded
+        if policy != loaded.stored.policy:
+            other = await runs.create(loaded.stored.text, policy, based_on=(run_id, number))
+        return RedirectResponse(f"{step_url(other.id, number)}{view.query}", 303)
 
     async def elsewhere(request: Request) -> Response:
         """What other policies do at a step, for the panel of a long run."""
@@ -313,14 +323,14 @@ def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRoute
         loaded = await runs.load(run_id)
         if not wanted.isdecimal():
             raise UnknownStep(run_id, -1, loaded.last)
-        return RedirectResponse(step_url(run_id, loaded.check_step(int(wanted[:9]))), 303)
+        step = step_url(run_id, loaded.check_step(int(wanted[:9])))
+        return RedirectResponse(f"{step}{view_of(request.query_params).query}", 303)
 
     async def start(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
-        policy = request.query_params.get("policy")
-        return (
-            await sibling(loaded.id, 0, policy) if policy else RedirectResponse(run_url(loaded.id))
-        )
+        if policy := request.query_params.get("policy"):
+            return await sibling(loaded.id, 0, policy, View())
+        return RedirectResponse(run_url(loaded.id))
 
     # Plain routes: the path and two headers are all there is to read.
     routes.add_route("/r/{run}/{step:int}", show)

@@ -86,6 +86,7 @@ def answer(
     vary: str,
     media_type: str = HTML,
     policy: str = "",
+    status: int = 200,
 ) -> Response:
     """Send what is kept in the encoding that the reader takes, or 304 when it is known.
 
@@ -113,4 +114,4 @@ def answer(
     out.append((b"content-length", str(len(body)).encode()))
     if packed:
         out.append((b"content-encoding", b"gzip"))
-    return Prepared(200, out, body)
+    return Prepared(status, out, body)

@@ -28,7 +28,9 @@ KEYS: dict[str, KeyAction] = {
     "only": KeyAction("u", "u", "only what changed, or everything"),
     "view": KeyAction("t", "t", "tables, or the drawing"),
     "why": KeyAction("w", "w", "to the explanation"),
+    "next_write": KeyAction("n", "n", "next step that changed what is selected"),
+    "previous_write": KeyAction("p", "p", "previous step that changed it"),
     "policies": KeyAction("", "1 – 8", "the same step under another policy"),
     "copy": KeyAction("c", "c", "copy the link to this step"),
-    "sheet": KeyAction("?", "?", "this list; Esc closes it"),
+    "sheet": KeyAction("?", "?", "this list; Esc closes it, or clears the selection"),
 }

@@ -64,6 +64,10 @@ class Row(Struct, frozen=True):
         pages = str(self.lo) if self.hi == self.lo + 1 else f"{self.lo}..{self.hi - 1}"
         return f"{self.area}[{pages}]"
 
+    def place(self, process: str) -> str:
+        """The row's first page as a process has it: `A.buf[0]`."""
+        return f"{process}.{self.area}[{self.lo}]"
+
 
 class Item(Struct, frozen=True):
     """A frame or swap slot, seen from step `first` to step `last`; `y` is its upper edge."""

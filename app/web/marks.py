@@ -111,7 +111,7 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
     name = cell.target.partition(":")[0]
     css = "swap" if cell.kind == "swap" else "rw" if cell.writable else "ro"
     out = [
-        f'<a href="#{name}" class="lk" data-link="{name}"><g class="pte {css}">'
+        f'<a href="#{name}" class="lk" data-link="{name}" data-at="{cell.place}"><g class="pte {css}">'
         f'<rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" height="{PTE_HEIGHT}"/>'
     ]
     glyph = platter if cell.kind == "swap" else pencil if cell.writable else lock
@@ -219,20 +219,23 @@ def value_css(value: Count) -> str:
 
 
 def held_by(x: float, y: float, right: float, holders: tuple[Token, ...]) -> str:
-    """One token for each holder, as many as fit; the rest as a number."""
+    """The refcount as a sum, one token for each holder, as many as fit; the rest as a number."""
     if not holders:
         return text(x, y + 12.5, "held by nobody", "small")
-    out = [text(x, y + 12.5, "held by", "small")]
-    x += 54
+    out = [text(x, y + 12.5, "ref =", "small")]
+    x += 38
     for i, token in enumerate(holders):
         word = token.text if token.text != "?" else f"?{token.count}"
         width = 10 + 7 * len(word)
         weight = f"×{token.count}" if token.count > 1 and token.text != "?" else ""
-        need = width + 4 + 7 * len(weight)
+        need = (10 if i else 0) + width + 3 + 7 * len(weight)
         left = len(holders) - i - 1
         if x + need > right - (24 if left else 0):
             out.append(text(x, y + 12.5, f"+{left + 1}", "small"))
             break
+        if i:
+            out.append(text(x, y + 12.5, "+", "small"))
+            x += 10
         kind = "x" if token.outside else "" if token.kind == "map" else "s"
         out.append(
             f'<g><title>{escape(token.title)}</title><rect class="tokbox {kind}" x="{x:g}" '
@@ -242,7 +245,7 @@ def held_by(x: float, y: float, right: float, holders: tuple[Token, ...]) -> str
         )
         if weight:
             out.append(text(x + width + 2, y + 12.5, weight, "small"))
-        x += need
+        x += width + 3 + 7 * len(weight)
     return "".join(out)
 
 

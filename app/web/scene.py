@@ -25,6 +25,7 @@ class Cell(Struct, frozen=True):
     target   frame or slot label, "" for none; `was` the one of the step before, if it differs
     bits     set letters out of PWDSU; `flips` those that differ from the step before
     note     a second line in words
+    place    whose entry of which page, `A.buf[0]`; "" where there is none to select
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Cell(Struct, frozen=True):
     note: str = ""
     changed: bool = False
     exclusive: bool = False
+    place: str = ""
 
     @property
     def writable(self) -> bool:
@@ -171,7 +173,7 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
     if found is None or found[0].get("vma") is None:
         gone = find(was, process, row)
         old = shown(gone, row) if gone and process in was["processes"] else ""
-        return Cell("novma", was=old, changed=bool(old))
+        return Cell("novma", was=old, changed=bool(old), place=row.place(process) if old else "")
     entry = found[0]
     here, bits = shown(found, row), bits_of(entry)
     previous = find(was, process, row)
@@ -191,6 +193,7 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
         note=note_of(entry),
         changed=changed,
         exclusive=marker,
+        place=row.place(process),
     )
 
 

@@ -312,6 +312,7 @@ def step_parts(
         )
     small = 1.0 if dx > 18 else max(0.55, dx / 18)
     out.append(glyph(x, y, "bad" if tick.bad else tick.glyph, small))
+    out.append(f'<path class="tl-wrote" d="M{x - 4:.1f} 32h8v6h-8z"/>')
     out.append(
         f'<rect class="hit" x="{x - dx / 2:.1f}" y="0" width="{dx:.1f}" height="{height:g}"/>'
     )

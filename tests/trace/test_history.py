@@ -14,7 +14,7 @@ from app.scenario.library import library
 from app.trace import Run, play
 from app.trace.history import History, cause_of, history_of, neighbours
 from app.trace.ledger import ledger_of
-from app.trace.reading import raw, values_of
+from app.trace.reading import Values, raw, values_of
 from app.trace.subject import FIELDS, BadSelection, Subject, directory_of, parse_subject
 from tests.strategies import programs
 
@@ -45,9 +45,9 @@ def things(run: Run) -> Iterator[Subject]:
 
 def has_one_writer_each(run: Run, history: History) -> None:
     """Against the states themselves, read afresh at every step."""
-    states = []
-    for step in run.steps:
-        thing = raw(step.after, history.subject)
+    states: list[Values | None] = []
+    for now in run.steps:
+        thing = raw(now.after, history.subject)
         states.append(None if thing is None else values_of(history.subject, thing))
     assert list(history.states) == states
     for step, values in enumerate(states):
@@ -157,7 +157,7 @@ def test_what_is_gone_ended_at_one_step() -> None:
     ],
 )
 def test_a_bad_selection_says_what_would_be_right(name: str, message: str, near: str) -> None:
-    with pytest.raises(BadSelection, match=".") as caught:
+    with pytest.raises(BadSelection, match=r"\w") as caught:
         parse_subject(name, directory_of(run_of(LEAK)))
     assert message.lower() in str(caught.value).lower()
     assert near in caught.value.near

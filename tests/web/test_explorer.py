@@ -287,7 +287,7 @@ def test_many_processes_and_handles(app: FastAPI, client: TestClient) -> None:
 
 
 def test_every_key_belongs_to_one_control(app: FastAPI, client: TestClient) -> None:
-    html = client.get(f"/r/{make_run(app, LEAK, 'mapcount')}/5").text
+    html = client.get(f"/r/{make_run(app, LEAK, 'mapcount')}/5?sel=f0.ref").text
     used = [
         key for words in re.findall(r'aria-keyshortcuts="([^"]+)"', html) for key in words.split()
     ]

@@ -1,0 +1,177 @@
+"""What can be selected in a drawing: a transparent link over each thing, and over each of its
+bits and counts.
+
+The layer's addresses do not depend on what is selected, so a drawing is the same for everybody.
+Things are in the tab order, row by row; the arrow keys up and down go on to their fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, Layout, Row
+from .marks import BITS, text
+from .scene import Cell, Count, Frame, Hold, Scene, Slot
+
+LETTER = 7.23
+"""Width of a letter in the drawing's 12 px."""
+BIT_NAMES = {
+    "P": ("p", "present"),
+    "W": ("w", "writable"),
+    "D": ("d", "dirty"),
+    "S": ("s", "soft-dirty"),
+    "U": ("u", "uffd-wp"),
+}
+OWN_LINK = re.compile(r'<a href="[^"]*"')
+Box = tuple[float, float, float, float]
+
+
+def selectable(svg: str, layout: Layout, scene: Scene, bit: str) -> str:
+    """The drawing with the layer on top, which takes the place of its own links.
+
+    `bit` is where the policy keeps "exclusive" (`Policy.bit`).
+    """
+    plain = OWN_LINK.sub("<g", svg).replace("</a>", "</g>").removesuffix("</svg>")
+    picks = "".join(layer(layout, scene, bit))
+    return f'{plain}<g class="picks">{picks}</g></svg>'
+
+
+def layer(layout: Layout, scene: Scene, bit: str) -> Iterator[str]:
+    for column in layout.columns:
+        if column.first <= scene.number <= column.last:
+            box = (column.x, 24, 10 + 14 * min(len(column.name), 8), 22)
+            yield thing(column.name, f"process {column.name}", box)
+    things: dict[str, Frame | Slot] = {**scene.frames, **scene.slots}
+    for index, (row, cells) in enumerate(zip(layout.rows, scene.cells, strict=True)):
+        for column in layout.columns:
+            yield from entry(column.x, row, layout.cell_width, cells[column.name])
+        for label, it in things.items():
+            item = layout.items[label]
+            if item.row == index and it.state != "freed":
+                if isinstance(it, Frame):
+                    yield from frame(layout.frame_x, item.y, it, bit)
+                else:
+                    yield from slot(layout.frame_x, item.y + 8, it)
+    for grip in layout.grips:
+        if grip.first <= scene.number <= grip.last and grip.handle in scene.handles:
+            mid = layout.items[grip.label].y + FRAME_HEIGHT / 2 + (10 if grip.column % 2 else 0)
+            x = layout.handle_x + grip.column * 76
+            yield handle(scene.handles[grip.handle], (x, mid - 22, 64, 44))
+
+
+def pick(css: str, sel: str, links: str, words: str, box: Box, more: str = "") -> str:
+    x, y, w, h = box
+    name = escape(sel)
+    return (
+        f'<a class="{css}" data-link="{links}" data-sel="{name}" href="?sel={name}"{more} '
+        f'aria-label="{escape(words)}"><rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}"/></a>'
+    )
+
+
+def thing(sel: str, words: str, box: Box, links: str = "") -> str:
+    return pick("pick", sel, links, words, box)
+
+
+def part(sel: str, words: str, box: Box, links: str = "") -> str:
+    return pick("pick part", sel, links, f"{sel}: {words}", box, ' tabindex="-1"')
+
+
+def entry(x: float, row: Row, width: float, cell: Cell) -> Iterator[str]:
+    """A page-table entry: what it maps, and its bits."""
+    if not cell.place:
+        return
+    y, at, links = row.top + 16, cell.place, cell.target.partition(":")[0]
+    what = f"maps {cell.target}" if cell.kind == "present" else cell.target or "nothing present"
+    yield thing(at, f"{at}: {what}", (x, y, width, PTE_HEIGHT), links)
+    if not cell.target:
+        return
+    yield part(f"{at}.frame", what, (x + 24, y + 5, width - 46, 19), links)
+    if cell.exclusive and cell.kind == "present":
+        yield part(
+            f"{at}.exclusive", "exclusive in the PTE", (x + width - 18, y + 3, 16, 20), links
+        )
+    if cell.kind == "swap":
+        yield part(f"{at}.swp_exclusive", cell.note, (x + 6, y + 28, width - 12, 18), links)
+        return
+    pitch = (width - 20) / len(BITS)
+    for i, bit in enumerate(BITS):
+        name, words = BIT_NAMES[bit]
+        is_set = words if bit in cell.bits else f"not {words}"
+        yield part(
+            f"{at}.{name}",
+            is_set,
+            (round(x + 10 + pitch * i, 1), y + 27, round(pitch, 1), 19),
+            links,
+        )
+
+
+def frame(x: float, y: float, it: Frame, bit: str) -> Iterator[str]:
+    """A struct page: gate, value, counters, ledger."""
+    label, links = it.label, it.label
+    yield thing(
+        label,
+        f"{label}: {it.words}, value {it.value.now}",
+        (x, y, FRAME_WIDTH, FRAME_HEIGHT),
+        links,
+    )
+    words = "exclusive" if it.exclusive else "not exclusive"
+    yield part(f"{label}.exclusive", words, (x, y, 22, FRAME_HEIGHT), links)
+    if bit == "page" and disagree(it):
+        yield text(x + 11, y + FRAME_HEIGHT - 6, "≠", "neq")
+        words = f"pagemap says {'' if it.map.now == 1 else 'not '}exclusively mapped"
+        yield part(f"{label}.bit56", words, (x, y + FRAME_HEIGHT - 20, 22, 20), links)
+    box = (x + 26, y + 6, 48, FRAME_HEIGHT - 12)
+    yield part(f"{label}.value", f"holds {it.value.now}", box, links)
+    at = x + 88.0
+    for name, count in (("ref", it.ref), ("map", it.map), ("pin", it.pin)):
+        if name == "pin" and not (count.now or count.was):
+            continue
+        width = LETTER * (len(name) + 1 + len(str(count)))
+        yield part(
+            f"{label}.{name}",
+            counted(name, count),
+            (round(at - 2, 1), y + 27, round(width + 3, 1), 17),
+            links,
+        )
+        at += width + LETTER
+    words = ", ".join(token.title for token in it.holders) or "held by nobody"
+    yield part(f"{label}.holders", words, (x + 86, y + 46, FRAME_WIDTH - 92, 18), links)
+
+
+def disagree(it: Frame) -> bool:
+    """Does pagemap's bit 56, which counts mappings, say something else than the exclusive bit?"""
+    anonymous = it.words.split(" ")[0] in ("anon", "ksm")
+    return anonymous and it.map.now > 0 and it.exclusive != (it.map.now == 1)
+
+
+def counted(name: str, count: Count) -> str:
+    words = {"ref": "refcount", "map": "mapcount", "pin": "pins", "count": "swap entries"}[name]
+    return f"{words} {count.now}" if count.was is None else f"{words} {count.was} to {count.now}"
+
+
+def slot(x: float, y: float, it: Slot) -> Iterator[str]:
+    links = f"{it.label} {it.cached}" if it.cached else it.label
+    yield thing(it.label, f"{it.label}: swap slot", (x, y, FRAME_WIDTH, PTE_HEIGHT), links)
+    yield part(f"{it.label}.value", f"holds {it.value.now}", (x + 34, y + 6, 40, 40), links)
+    width = LETTER * (len("entries ") + len(str(it.entries)))
+    yield part(
+        f"{it.label}.count",
+        counted("count", it.entries),
+        (x + 86, y + 28, round(width + 4, 1), 18),
+        links,
+    )
+    if it.cached:
+        yield part(
+            f"{it.label}.cached",
+            f"cached by {it.cached}",
+            (round(x + 92 + width, 1), y + 28, 82, 18),
+            links,
+        )
+
+
+def handle(hold: Hold, box: Box) -> str:
+    name = f"handle:{hold.name}" if re.fullmatch(r"[fs]\d+", hold.name) else hold.name
+    words = f"{hold.name}: {hold.words} by {hold.owner} on {', '.join(hold.frames)}"
+    return thing(name, words, box, " ".join(dict.fromkeys(hold.frames)))

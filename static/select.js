@@ -1,0 +1,200 @@
+// Selection: what the links do by themselves (?sel= ?tab= ?watch=), without loading a page.
+// The address is the only state; steps are swapped by htmx and know nothing of it.
+'use strict';
+const VIEW = ['sel', 'tab', 'watch'];
+const wholeOf = name => (name.includes(']') ? name.slice(0, name.indexOf(']') + 1) : name.split('.')[0]);
+let view = readView();
+
+function readView() {
+  const given = new URLSearchParams(location.search);
+  return Object.fromEntries(VIEW.map(name => [name, (given.get(name) || '').trim()]));
+}
+function queryOf(wanted) {
+  const said = VIEW.filter(name => wanted[name])
+    .map(name => `${name}=${encodeURIComponent(wanted[name]).replace(/%5B|%5D|%2C|%3A/g, decodeURIComponent)}`);
+  return said.length ? `?${said.join('&')}` : '';
+}
+const tabOf = wanted => wanted.tab || (wanted.sel ? 'history' : 'why');
+
+// -- lighting: the same frame everywhere; what is not about it recedes and stays readable
+function light(name) {
+  const picture = $('#draw .mem');
+  if (!picture) return;
+  const thing = wholeOf(name);
+  const process = thing && /^[A-Z]/.test(thing) && !thing.includes('.');
+  const labels = new Set();
+  for (const pick of picture.querySelectorAll('.pick')) {
+    const { sel, link } = pick.dataset;
+    if (thing && (sel === thing || (process && sel.startsWith(`${thing}.`)))) for (const label of link.split(' ')) if (label) labels.add(label);
+    pick.classList.toggle('is-sel', Boolean(view.sel) && sel === view.sel);
+    pick.classList.toggle('is-thing', Boolean(view.sel) && sel !== view.sel && sel === wholeOf(view.sel));
+  }
+  shine(picture, labels, process ? `${thing}.` : '');
+}
+function shine(picture, labels, owner = '') {
+  picture.classList.toggle('has-link', labels.size > 0);
+  for (const mark of picture.querySelectorAll('.lk')) {
+    const { link, at } = mark.dataset;
+    mark.classList.toggle('is-linked', labels.has(link) && (!owner || !at || at.startsWith(owner)));
+  }
+}
+
+// -- which steps wrote it
+function markSteps() {
+  const writes = new Set(($('#inspector')?.dataset.writes || '').split(' ').filter(Boolean));
+  const step = Number($('#explorer').dataset.step);
+  for (const a of document.querySelectorAll('#lanes .tl:not(.tl-all) a, #script a')) {
+    a.classList.toggle('wrote', Boolean(view.sel) && writes.has(a.getAttribute('href').split('?')[0].split('/').pop()));
+  }
+  for (const row of document.querySelectorAll('.hist > li[data-n]')) {
+    const n = Number(row.dataset.n);
+    row.className = n === step ? 'now' : n < step ? 'past' : 'future';
+    $('.when', row).textContent = n === step ? 'this step' : n > step ? 'future' : '';
+    $('.n', row).toggleAttribute('aria-current', n === step);
+  }
+}
+function write(direction) {
+  const step = Number($('#explorer').dataset.step);
+  const writes = ($('#inspector').dataset.writes || '').split(' ').filter(Boolean).map(Number);
+  return direction > 0 ? writes.find(n => n > step) : writes.findLast(n => n < step);
+}
+
+// -- the block that depends on the selection
+let wanted = 0;
+let asking = null;
+async function load() {
+  const mine = ++wanted;
+  asking?.abort();
+  asking = new AbortController();
+  const { base, step } = $('#explorer').dataset;
+  if (!queryOf(view)) { put('<div id="inspector" hx-preserve="true"></div><div id="watch" hx-preserve="true"></div>'); return; }
+  try {
+    const answer = await fetch(`${base}/${step}/inspect${queryOf(view)}`, { signal: asking.signal });
+    const text = await answer.text();
+    if (answer.ok && mine === wanted) put(text);
+  } catch (error) {
+    if (error.name !== 'AbortError') say('The server does not answer. What is selected is shown as it was.');
+  }
+}
+function put(html) {
+  const holder = document.createElement('template');
+  holder.innerHTML = html;
+  const focused = document.activeElement?.closest('#inspector, #watch') && document.activeElement.id;
+  const pane = $('#why');
+  const top = pane.scrollTop;
+  for (const id of ['inspector', 'watch']) {
+    const fresh = holder.content.getElementById(id);
+    $(`#${id}`).replaceWith(fresh);
+    window.htmx?.process(fresh);
+  }
+  pane.scrollTop = top;
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  markSteps();
+  const row = tabOf(view) === 'history' && $('.hist > .now');
+  if (row) {
+    const [box, frame] = [row.getBoundingClientRect(), pane.getBoundingClientRect()];
+    if (box.bottom > frame.bottom || box.top < frame.top) pane.scrollTop += box.top - frame.top - frame.height / 3;
+  }
+}
+
+// -- everything from the view; once after each change of it, and after each step
+function show() {
+  if (!$('#explorer')) return;
+  const tab = tabOf(view);
+  root.dataset.pane = tab;
+  for (const link of document.querySelectorAll('.tabs a')) {
+    if (link.dataset.pane === tab) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
+  }
+  const { base, step } = $('#explorer').dataset;
+  const query = queryOf(view);
+  $('#copy').href = `${base}/${step}${query}`;
+  if (location.pathname === `${base}/${step}` && location.search !== query) history.replaceState(history.state, '', `${location.pathname}${query}`);
+  light(view.sel);
+  markSteps();
+  load();
+}
+function change(link) {
+  const next = { ...view };
+  if (link.dataset.sel) next.sel = link.dataset.sel;
+  else if (link.dataset.pane) next.tab = link.dataset.pane;
+  else for (const [name, value] of new URLSearchParams(link.getAttribute('href'))) if (VIEW.includes(name)) next[name] = value;
+  if (link.matches('.pick') && next.sel === view.sel) next.sel = '';
+  if (!next.sel && next.tab === 'history' && view.sel) next.tab = '';
+  if (next.sel && next.sel !== view.sel && next.tab === 'why') next.tab = '';
+  if (next.sel && next.sel !== view.sel && matchMedia('(max-width: 60rem)').matches) root.dataset.tab = 'why'; // one part at a time
+  view = next;
+  show();
+}
+
+document.addEventListener('click', e => {
+  const link = e.target.closest?.('#explorer a');
+  if (!link || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+  const jump = { 'sel-next': 1, 'sel-previous': -1 }[link.id];
+  if (jump && window.htmx) {
+    e.preventDefault();
+    e.stopPropagation();
+    const to = write(jump);
+    if (to !== undefined) visit(`${$('#explorer').dataset.base}/${to}`, $('#lanes'));
+  } else if (link.getAttribute('href').startsWith('?')) {
+    e.preventDefault();
+    e.stopPropagation();
+    change(link);
+  }
+}, true);
+
+// a step's fragment is the same for everybody: it is asked for without the view
+const STEP = /^\/r\/[^/?]+\/\d+\?(?!policy=)/;
+document.addEventListener('htmx:configRequest', e => { if (STEP.test(e.detail.path)) e.detail.path = e.detail.path.split('?')[0]; });
+let focus = '';
+document.addEventListener('htmx:beforeSwap', e => {
+  if (e.detail.target.id === 'explorer') focus = document.activeElement?.dataset?.sel || '';
+});
+document.addEventListener('htmx:afterSettle', e => {
+  if (!$('#explorer') || !['explorer', 'BODY'].includes(e.detail.target?.id || e.detail.target?.tagName)) return;
+  show();
+  if (focus) document.querySelector(`.pick[data-sel="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+  focus = '';
+});
+document.addEventListener('htmx:historyRestore', () => { view = readView(); show(); });
+
+// links that are opened elsewhere carry the view
+document.addEventListener('pointerdown', e => {
+  const link = e.target.closest?.('#explorer a');
+  const { base } = $('#explorer')?.dataset || {};
+  if (!link || (e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey)) return;
+  const [path, given] = link.getAttribute('href').split('?');
+  if (!given && path.startsWith(`${base}/`)) link.href = path + queryOf(view);
+}, true);
+
+// -- hover and focus do for a moment what a click does for good
+for (const [on, off] of [['mouseover', 'mouseout'], ['focusin', 'focusout']]) {
+  document.addEventListener(on, e => {
+    const mark = e.target.closest?.('#draw .pick, #draw .lk');
+    if (!mark) return;
+    if (mark.matches('.pick')) light(mark.dataset.sel);
+    else shine(mark.closest('.mem'), new Set([mark.dataset.link]));
+  });
+  document.addEventListener(off, e => { if (e.target.closest?.('#draw .pick, #draw .lk')) light(view.sel); });
+}
+document.addEventListener('keydown', e => {
+  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.key === 'Escape' && view.sel && !document.querySelector('#keysheet[open], .look[open], dialog[open]')
+    && !e.target.closest('input:not([type=range]), textarea')) {
+    view = { ...view, sel: '', tab: view.tab === 'history' ? '' : view.tab };
+    show();
+  }
+  const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
+  const here = step && document.activeElement?.closest?.('.pick');
+  if (!here) return;
+  e.preventDefault();
+  const all = [...document.querySelectorAll('.picks .pick')];
+  all[all.indexOf(here) + step]?.focus();
+}, true);
+
+// a page that was dressed by the server goes on as one that was not
+for (const link of document.querySelectorAll('#explorer a[href^="/r/"]')) {
+  if (STEP.test(link.getAttribute('href'))) link.setAttribute('href', link.getAttribute('href').split('?')[0]);
+}
+for (const hidden of document.querySelectorAll('#goto input[type=hidden], #scrubber input[type=hidden]')) hidden.remove();
+if (queryOf(view)) show();
