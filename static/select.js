@@ -14,6 +14,10 @@ function queryOf(wanted) {
     .map(name => `${name}=${encodeURIComponent(wanted[name]).replace(/%5B|%5D|%2C|%3A/g, decodeURIComponent)}`);
   return said.length ? `?${said.join('&')}` : '';
 }
+function current(link, is, word = 'true') {
+  if (is) link.setAttribute('aria-current', word);
+  else link.removeAttribute('aria-current');
+}
 const tabOf = wanted => wanted.tab || (wanted.sel ? 'history' : 'why');
 
 // -- lighting: the same frame everywhere; what is not about it recedes and stays readable
@@ -50,7 +54,7 @@ function markSteps() {
     const n = Number(row.dataset.n);
     row.className = n === step ? 'now' : n < step ? 'past' : 'future';
     $('.when', row).textContent = n === step ? 'this step' : n > step ? 'future' : '';
-    $('.n', row).toggleAttribute('aria-current', n === step);
+    current($('.n', row), n === step, 'step');
   }
 }
 function write(direction) {
@@ -103,9 +107,9 @@ function show() {
   const tab = tabOf(view);
   root.dataset.pane = tab;
   for (const link of document.querySelectorAll('.tabs a')) {
-    if (link.dataset.pane === tab) link.setAttribute('aria-current', 'true');
-    else link.removeAttribute('aria-current');
+    current(link, link.dataset.pane === tab);
   }
+  for (const link of document.querySelectorAll('#tables a')) current(link, view.sel && link.getAttribute('href') === `?sel=${view.sel}`);
   const { base, step } = $('#explorer').dataset;
   const query = queryOf(view);
   $('#copy').href = `${base}/${step}${query}`;

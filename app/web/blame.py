@@ -15,6 +15,11 @@ from .view import MAX_WATCHED, View
 KEPT_STEPS = 400_000
 """Steps of histories in memory, over all runs: a step that changed nothing costs a pointer."""
 
+TELLING = {
+    "frame": "ref", "page": "frame", "slot": "count", "handle": "values", "process": "pinned",
+}  # fmt: skip
+"""The field that one would watch of each kind of thing."""
+
 
 class Watched(Struct, frozen=True):
     """A watched field over all steps: (step, value) for each change, and the link to drop it.
@@ -62,10 +67,11 @@ class Blame:
             try:
                 subject = self.subject(loaded, name)
                 if not subject.field:
-                    near = [str(subject.of(f)) for f in ("ref", "frame", "count", "coherent")]
-                    raise BadSelection(name, f"Watch a field of {name}, not all of it.", near)
+                    raise BadSelection(name, f"Watch a field of {name}, not all of it.", [name])
             except BadSelection as error:
-                bad.append(error)
+                near = [self.subject(loaded, other) for other in error.near]
+                fields = [str(one if one.field else one.of(TELLING[one.kind])) for one in near]
+                bad.append(BadSelection(name, str(error), fields))
                 continue
             history = self.history(loaded, subject)
             found.append(

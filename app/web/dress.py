@@ -31,6 +31,10 @@ def dress(
     page = page.replace(tab, f'{tab} aria-current="true"', 1)
     if sel:
         page = light(page, sel)
+        name = escape(sel)
+        page = page.replace(
+            f'<a href="?sel={name}">', f'<a aria-current="true" href="?sel={name}">'
+        )
         page = mark_steps(page, base, writes)
     return carry(page, base, view)
 
