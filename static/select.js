@@ -101,6 +101,12 @@ function put(html) {
   }
 }
 
+function address() {
+  const query = queryOf(view);
+  if (/^\/r\/[^/]+\/\d+$/.test(location.pathname) && location.search !== query) history.replaceState(history.state, '', location.pathname + query);
+}
+for (const moved of ['htmx:pushedIntoHistory', 'htmx:replacedInHistory']) document.addEventListener(moved, address);
+
 // -- everything from the view; once after each change of it, and after each step
 function show() {
   if (!$('#explorer')) return;
@@ -111,9 +117,8 @@ function show() {
   }
   for (const link of document.querySelectorAll('#tables a')) current(link, view.sel && link.getAttribute('href') === `?sel=${view.sel}`);
   const { base, step } = $('#explorer').dataset;
-  const query = queryOf(view);
-  $('#copy').href = `${base}/${step}${query}`;
-  if (location.pathname === `${base}/${step}` && location.search !== query) history.replaceState(history.state, '', `${location.pathname}${query}`);
+  $('#copy').href = `${base}/${step}${queryOf(view)}`;
+  address();
   light(view.sel);
   markSteps();
   load();
@@ -144,6 +149,9 @@ document.addEventListener('click', e => {
     e.preventDefault();
     e.stopPropagation();
     change(link);
+  } else if (window.htmx && link.closest('#watch')) { // htmx takes no links of pictures
+    e.preventDefault();
+    visit(link.getAttribute('href'), $('#lanes'));
   }
 }, true);
 

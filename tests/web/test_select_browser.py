@@ -14,7 +14,6 @@ from app.settings import Settings
 from tests.web.serving import FORKS, LEAK, explorer_app, make_run, serving
 from tests.web.test_explorer_browser import (
     CDN,
-    at_step,
     base_url,
     browser_context_args,
     complaints,
@@ -46,6 +45,13 @@ def leak(app: FastAPI, address: str) -> str:
 @pytest.fixture(scope="module")
 def forks(app: FastAPI, address: str) -> str:
     return f"{address}/r/{make_run(app, FORKS)}"
+
+
+def at_step(page: Page, number: int) -> None:
+    """The page and the inspector are at a step."""
+    expect(page.locator("#explorer")).to_have_attribute("data-step", str(number))
+    if page.locator("#inspector .picked").count():
+        expect(page.locator("#inspector")).to_have_attribute("data-step", str(number))
 
 
 def selected(page: Page, name: str) -> None:
@@ -147,14 +153,15 @@ def test_keys_alone(page: Page, leak: str, complaints: list[str]) -> None:
 def test_hover_lights_the_frame_everywhere_and_dims_to_readable(
     page: Page, forks: str, complaints: list[str]
 ) -> None:
-    open_step(page, f"{forks}/9")
+    open_step(page, f"{forks}/8")
     page.locator('.pick[data-sel="B.buf[0]"]').hover(position={"x": 60, "y": 8})
     lit = page.locator(".lk.is-linked")
     assert {mark.get_attribute("data-link") for mark in lit.all()} == {"f0"}
     assert page.locator('.lk.is-linked[data-at="A.buf[0]"]').count() == 1
     dim = page.evaluate(
         """() => {
-          const canvas = document.createElement('canvas').getContext('2d');
+          const canvas = document.createElement('canvas')
+            .getContext('2d', { willReadFrequently: true });
           const rgb = colour => { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
             return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
           const light = colour => rgb(colour).map(c => c / 255)
@@ -165,14 +172,15 @@ def test_hover_lights_the_frame_everywhere_and_dims_to_readable(
           const out = [];
           for (const mark of document.querySelectorAll('.mem .lk:not(.is-linked)')) {
             for (let el = mark; el.tagName !== 'svg'; el = el.parentElement)
-              if (getComputedStyle(el).opacity !== '1') out.push(['opacity', el.outerHTML.slice(0, 60)]);
+              if (getComputedStyle(el).opacity !== '1') out.push(['opacity', el.outerHTML]);
             for (const text of mark.querySelectorAll('text')) {
               const found = ratio(light(getComputedStyle(text).fill), paper);
               if (found < 4.5 && !text.matches('.chgtext')) out.push([found, text.textContent]);
             }
             for (const box of [mark, ...mark.querySelectorAll('.box, .body')]) {
               const stroke = getComputedStyle(box).stroke;
-              if (stroke !== 'none' && ratio(light(stroke), paper) < 3) out.push([stroke, box.outerHTML.slice(0, 60)]);
+              if (stroke !== 'none' && ratio(light(stroke), paper) < 3)
+                out.push([stroke, box.outerHTML]);
             }
           }
           return out;
@@ -212,9 +220,7 @@ def test_a_held_key_ends_with_the_inspector_of_the_last_step(
         page.keyboard.press("ArrowLeft")
     step = page.locator("#explorer").get_attribute("data-step")
     assert step is not None
-    page.wait_for_function(
-        "() => document.querySelector('#explorer').dataset.step === document.querySelector('#inspector').dataset.step"
-    )
+    page.wait_for_function("() => $('#explorer').dataset.step === $('#inspector').dataset.step")
 
 
 def test_without_a_script_links_do_it_all(browser: Browser, leak: str) -> None:
