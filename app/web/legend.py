@@ -177,6 +177,29 @@ def lanes() -> tuple[Mark, ...]:
     )  # fmt: skip
 
 
+def selections() -> tuple[Mark, ...]:
+    def outlined(css: str, box: str) -> str:
+        return f'<g class="pick {css}"><rect {box}/></g>'
+
+    entry = marks.pte(0, 0, PTE_WIDTH, Cell("present", "f0", "PDS"))
+    shared = marks.frame(0, 0, frame("f0", Count(7), Count(2), (A, B), mapped=2))
+    alone = marks.frame(0, 0, frame("f0", Count(7), Count(1), (A,)))
+    whole = f'width="{PTE_WIDTH}" height="{PTE_HEIGHT}"'
+    wrote = '<g class="wrote"><path class="tl-wrote" d="M46 4h8v6h-8z"/><g class="fut"><path class="tl-wrote" d="M76 4h8v6h-8z"/></g></g>'
+    watched = (
+        '<g class="watch"><path class="w-line" d="M20 12H88"/><g class="w-cell"><rect class="w-box" x="12" y="3" width="16" height="18"/>'
+        + marks.text(20, 16, "2", "mid w-value")
+        + "</g></g>"
+    )
+    return (
+        Mark(boxed(PTE_WIDTH, PTE_HEIGHT, entry + outlined("is-sel", whole)), "Selected", "Outlined. Everything about the same page is lit, the rest recedes; the inspector tells who wrote it."),
+        Mark(boxed(FRAME_WIDTH, FRAME_HEIGHT, shared + outlined("is-thing", f'width="{FRAME_WIDTH}" height="{FRAME_HEIGHT}"') + outlined("is-sel", 'x="86" y="27" width="42" height="17"')), "Selected field", "A bit or a count, in the dashed outline of its thing."),
+        Mark(boxed(FRAME_WIDTH, FRAME_HEIGHT, alone + marks.text(11, FRAME_HEIGHT - 6, "≠", "neq")), "Exclusive ≠ mapped once", "The exclusive bit says something else than pagemap’s bit 56, “exclusively mapped”, which only counts mappings."),
+        Mark(boxed(100, 16, wrote, "tl"), "Wrote it", "Below a step's name: it changed what is selected; an outline is still to come."),
+        Mark(boxed(100, 24, watched, "tl"), "Watched field", "Its values over all steps, each where it changes."),
+    )  # fmt: skip
+
+
 @cache
 def sections() -> tuple[Section, ...]:
     """Everything, in the order of the page."""
@@ -192,4 +215,5 @@ def sections() -> tuple[Section, ...]:
         Section("Heads and rows", heads()),
         Section("Timeline: steps", glyphs),
         Section("Timeline: lanes", lanes()),
+        Section("What is selected", selections()),
     )
