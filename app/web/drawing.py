@@ -140,6 +140,7 @@ def bus(
     best = "swap" if "swap" in kinds else "rw" if "rw" in kinds else "ro"
     y, mid = track_y(row, item, item.row != index), item.y + MIDDLE
     rise = layout.frame_x - 34 + 6 * ((item.lane + order) % 4)
+    moved = " moved" if any(cell.changed for _, cell in ends) else ""
     link = f'class="wire {{}} lk" data-link="{item.label}"'
     bend = 6 if mid > y else -6
     corner = (
@@ -149,14 +150,15 @@ def bus(
     )
     turn = f"Q{rise:g} {y:g} {rise:g} {y + bend:g}" if abs(mid - y) > 12 else ""
     out = [
-        f"<path {link.format(best)} "
+        f"<path {link.format(best + moved)} "
         f'd="M{ends[0][0]:g} {y:g}H{rise - 6:g}{turn}{corner}H{layout.frame_x - 9:g}"/>'
-        f'<path class="tip {best}" d="M{layout.frame_x - 1:g} {mid:g}l-10 -5v10z"/>'
+        f'<path class="tip {best}{moved}" d="M{layout.frame_x - 1:g} {mid:g}l-10 -5v10z"/>'
     ]
-    for (x, _), kind in zip(ends, kinds, strict=True):
+    for (x, cell), kind in zip(ends, kinds, strict=True):
+        mine = f"{kind} moved" if cell.changed else kind
         out.append(
-            f'<path {link.format(kind)} d="M{x:g} {row.top + 16 + PTE_HEIGHT}V{y:g}"/>'
-            f'<circle class="dot {kind}" cx="{x:g}" cy="{y:g}" r="{4.5 if kind == "rw" else 4}"/>'
+            f'<path {link.format(mine)} d="M{x:g} {row.top + 16 + PTE_HEIGHT}V{y:g}"/>'
+            f'<circle class="dot {mine}" cx="{x:g}" cy="{y:g}" r="{4.5 if kind == "rw" else 4}"/>'
         )
     return "".join(out)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.main import create_app
@@ -16,7 +15,6 @@ from app.store import migrate
 from tests.web.serving import serving
 
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
-PAGES = ["/", "/?q=swap", "/?q=nothing-has-this", "/new", "/legend", "/policies", "/r/nothere/3"]
 BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
 
 
@@ -40,24 +38,6 @@ def offline(page: Page) -> Page:
     """A page in a room without internet: htmx comes from the server itself."""
     page.route(CDN, lambda route: route.abort())
     return page
-
-
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_accessibility_violation(offline: Page, address: str, path: str, theme: str) -> None:
-    offline.emulate_media(color_scheme="light" if theme == "light" else "dark")
-    offline.goto(address + path)
-    found = Axe().run(offline)
-    assert found.violations_count == 0, found.generate_report()
-
-
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)])
-def test_nothing_overflows(offline: Page, address: str, path: str, size: tuple[int, int]) -> None:
-    offline.set_viewport_size({"width": size[0], "height": size[1]})
-    offline.goto(address + path)
-    root = "document.documentElement"
-    assert offline.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0
 
 
 def test_the_first_page_plays(offline: Page, address: str) -> None:

@@ -27,7 +27,20 @@ FROM_MEMORY = [
     "53a05ad9f21d", "d4c470970d45", "52d1e606ee73", "008cfe4418b3", "1a0cf26323c8",
 ]  # fmt: skip
 """Commits that nobody has looked up: no page may name them."""
-NO_MARK = {"mem", "stage-svg", "big", "tl", "lk", "hit", "mid", "end", "strong", "fut", "now"}
+NO_MARK = {
+    "mem",
+    "stage-svg",
+    "big",
+    "tl",
+    "lk",
+    "hit",
+    "mid",
+    "end",
+    "strong",
+    "fut",
+    "now",
+    "moved",
+}
 """Classes that place or group, and draw nothing by themselves."""
 
 

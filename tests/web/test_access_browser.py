@@ -1,0 +1,210 @@
+"""Every page in a browser: no accessibility violation in either theme, nothing overflows, and it
+looks as it did.
+
+Pictures of all pages are left in `test-results/pages`. A few of them, shrunk to thumbnails, are
+kept in `tests/web/looks` and compared by a tolerance that lets fonts and words differ and finds a
+pane that is gone or a style sheet that was not read. `COWSCOPE_KEEP_LOOKS=1` keeps today's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from PIL import Image, ImageChops
+from playwright.sync_api import Page
+from starlette.routing import Route
+
+from app.main import create_app
+from app.settings import Settings
+from app.store import migrate
+from tests.web.serving import FORKS, LEAK, make_run, serving
+
+BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
+HUGE = "title: One write\nhuge: 8\nA mmap buf 8 thp\nA write buf 1\nA fork B\nA write buf[3] 2\n"
+SHOTS = Path(__file__).parents[2] / "test-results" / "pages"
+LOOKS = Path(__file__).parent / "looks"
+SIZES = {"desk": (1440, 900), "projector": (1280, 720), "phone": (390, 844)}
+SHRINK = 8
+FAR = 40
+"""Grey levels of 256 by which a thumbnail's pixel differs."""
+MAY_DIFFER = 0.12
+"""Share of such pixels that words, fonts and other antialiasing come to."""
+
+PAGES = {
+    "home": "/",
+    "search": "/?q=swap&has=swap",
+    "search-empty": "/?q=nothing-has-this",
+    "learn": "/learn",
+    "lesson": "/learn/the-fix",
+    "question": "/q/vmsplice-leak/7",
+    "editor": "/new",
+    "editor-errors": f"/new?{urlencode({'text': BAD})}",
+    "start": "/r/{forks}/0",
+    "explorer": "/r/{forks}/9",
+    "violation": "/r/{leak}/6",
+    "witness": "/r/{leak}/7",
+    "huge": "/r/{huge}/4",
+    "table": "/r/{forks}/9?view=table",
+    "changes": "/r/{forks}/9?only=changed&view=drawing",
+    "student": "/r/{leak}/6?level=student",
+    "others": "/r/{leak}/6/others",
+    "share": "/r/{forks}/9/share",
+    "sheet": "/r/{forks}/sheet",
+    "file": "/r/{forks}.html",
+    "embed": "/e/{leak}/6",
+    "compare": "/c/{leak}..{safe}",
+    "compare-step": "/c/{leak}..{safe}/7",
+    "matrix": "/m/vmsplice-leak",
+    "selftest": "/selftest",
+    "legend": "/legend",
+    "glossary": "/glossary",
+    "policies": "/policies",
+    "docs": "/docs",
+    "docs-embed": "/docs/embed",
+    "no-run": "/r/nothere/3",
+    "no-step": "/r/{forks}/99",
+    "no-page": "/nothing/here",
+}
+KEPT = (("explorer", "desk"), ("explorer", "projector"), ("explorer", "phone"),
+        ("violation", "desk"), ("table", "desk"), ("compare", "desk"), ("home", "desk"),
+        ("editor-errors", "desk"))  # fmt: skip
+FRAGMENTS = {"others"}
+"""Parts of a page that are read alone only by the script."""
+TWINS = re.compile(r"\.(json|txt|cow|svg|png)$|^/(api|healthz|readyz|metrics|static)\b")
+ELSEWHERE = {
+    "/c/{pair}/step", "/r/{run}/step", "/r/{run}", "/s/{slug}", "/m/{name}/{pair}",
+    "/m/{name}/{policy}/{step}", "/selftest/{policy}/{test_id}/{kind_key}", "/q/{question_id}",
+}  # fmt: skip
+"""Routes that lead to one of the pages."""
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("access"), cdn=False))
+    migrate(app.state.engine)
+    yield app
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def names(app: FastAPI) -> dict[str, str]:
+    return {
+        "forks": make_run(app, FORKS),
+        "leak": make_run(app, LEAK, "mapcount"),
+        "safe": make_run(app, LEAK, "linux"),
+        "huge": make_run(app, HUGE),
+    }
+
+
+@pytest.fixture(scope="module")
+def address(app: FastAPI) -> Iterator[str]:
+    with serving(app) as address:
+        yield address
+
+
+def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in FRAGMENTS])
+def test_a_page_is_for_everybody(
+    page: Page, address: str, names: dict[str, str], name: str
+) -> None:
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(address + PAGES[name].format(**names))
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=SHOTS / f"{name}-dark.png")
+    assert violations(page, {"runOnly": ["color-contrast"]}) == []
+    for size, (width, height) in SIZES.items():
+        page.emulate_media(color_scheme="dark" if size == "projector" else "light")
+        page.set_viewport_size({"width": width, "height": height})
+        root = "document.documentElement"
+        over = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+        assert over <= 0, f"{size}: {over} pixels too wide"
+        looks_as_kept(page, name, size)
+    assert violations(page, {"runOnly": ["target-size"]}) == []
+
+
+def looks_as_kept(page: Page, name: str, size: str) -> None:
+    shot = SHOTS / f"{name}-{size}.png"
+    page.screenshot(path=shot)
+    if (name, size) not in KEPT:
+        return
+    kept = LOOKS / shot.name
+    with Image.open(shot) as picture:
+        now = picture.convert("L").reduce(SHRINK)
+    if os.environ.get("COWSCOPE_KEEP_LOOKS"):
+        LOOKS.mkdir(exist_ok=True)
+        now.save(kept, optimize=True)
+        return
+    with Image.open(kept) as picture:
+        share = difference(picture.convert("L"), now)
+    assert share < MAY_DIFFER, f"{share:.0%} of {shot.name} looks otherwise than {kept}"
+
+
+def difference(kept: Image.Image, now: Image.Image) -> float:
+    """Share of the pixels that are far apart."""
+    assert kept.size == now.size
+    levels = ImageChops.difference(kept, now).histogram()
+    return sum(levels[FAR:]) / (kept.width * kept.height)
+
+
+def test_the_tolerance_finds_a_missing_style_sheet(
+    page: Page, address: str, names: dict[str, str]
+) -> None:
+    page.route("**/cowscope.css*", lambda route: route.abort())
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(address + PAGES["explorer"].format(**names))
+    shot = SHOTS / "broken.png"
+    page.screenshot(path=shot)
+    with Image.open(shot) as picture, Image.open(LOOKS / "explorer-desk.png") as kept:
+        share = difference(kept.convert("L"), picture.convert("L").reduce(SHRINK))
+    assert share > 1.5 * MAY_DIFFER
+
+
+def test_every_page_is_in_the_list(app: FastAPI) -> None:
+    shown = [path.partition("?")[0] for path in PAGES.values()]
+    for route in app.routes:
+        if not isinstance(route, Route) or "GET" not in (route.methods or {"GET"}):
+            continue
+        plain = re.sub(r":\w+}", "}", route.path)
+        if TWINS.search(plain) or plain in ELSEWHERE:
+            continue
+        filled = [re.sub(r"\{(\w+)\}", lambda m: m[1], path) for path in shown]
+        assert any(route.path_regex.match(path) for path in filled), (
+            f"{route.path} is not looked at"
+        )
+
+
+def test_forced_colours_keep_what_matters(page: Page, address: str, names: dict[str, str]) -> None:
+    page.emulate_media(forced_colors="active")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(address + PAGES["violation"].format(**names))
+    page.screenshot(path=SHOTS / "forced-colours.png")
+    for mark in (".alarm", ".props .tag.bad", "#script [aria-current]"):
+        width = page.eval_on_selector(mark, "e => parseFloat(getComputedStyle(e).borderLeftWidth)")
+        assert width >= 1, mark
+
+
+def test_nothing_moves_with_reduced_motion(page: Page, address: str, names: dict[str, str]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(address + PAGES["explorer"].format(**names))
+    moving = page.evaluate("document.getAnimations().length")
+    assert moving == 0
