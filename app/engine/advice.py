@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from . import collapse, ksm, large, reasons
 from .draft import Draft, vma_of
-from .mapping import change_vmas, populate_pages, refuse_part_of_hugetlb, zap_pages
+from .mapping import change_vmas, populate_pages, zap_pages
 from .outcome import Failed
 from .state import Area, Present, Swapped, Vma
 from .swapout import pageout, split_for
@@ -30,7 +30,9 @@ def madvise(m: Draft, mm: int, name: str, pages: range, advice: str) -> str:
     """Carry out one piece of advice; returns why pages were skipped, or ""."""
     area = m.mms[mm].areas[name]
     if advice in FLAGS:
-        if advice == "wipeonfork" and any(v.shared or v.file for v in overlapping(area, pages)):
+        if advice == "wipeonfork" and any(
+            v.shared or v.file or v.hugetlb for v in overlapping(area, pages)
+        ):
             raise Failed("EINVAL", "MADV_WIPEONFORK needs private anonymous memory")
         if advice == "mergeable" and any(v.shared or v.hugetlb for v in overlapping(area, pages)):
             return "shared and hugetlb mappings are not merged"
@@ -70,8 +72,13 @@ def walk_vmas(area: Area, pages: range, visit: Callable[[Vma, range], list[str]]
 
 
 def dontneed(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    """madvise_dontneed_free_valid_vma(): of hugetlb pages only whole ones, the end rounded down."""
     refuse_locked(vma)
-    refuse_part_of_hugetlb(m, area, pages)
+    if vma.hugetlb:
+        huge = m.config.huge
+        if pages.start % huge:
+            raise Failed("EINVAL", f"hugetlb memory is given back from a multiple of {huge} pages")
+        pages = range(pages.start, pages.stop // huge * huge)
     zap_pages(m, mm, area, pages)
     return []
 

@@ -19,6 +19,8 @@ from .state import (
     folio_of,
 )
 
+PROTECTED = "write-protected by userfaultfd"
+
 
 def madvise_collapse(m: Draft, mm: int, name: str, pages: range) -> str:
     """Collapse every whole PMD-sized range in `pages`. Returns what was left alone, or "".
@@ -38,6 +40,8 @@ def madvise_collapse(m: Draft, mm: int, name: str, pages: range) -> str:
         whole = vma_of(area, first)
         if whole is None or whole.hi < first + size:
             raise Failed("EINVAL", "huge pages are not allowed there")
+        if not whole.anon_vma:
+            raise Failed("EINVAL", "no anonymous page was ever there")
         if not m.pmds(mm, range(first, first + 1)):
             collapse(m, mm, area, whole, first)
     return ""
@@ -59,7 +63,7 @@ def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     why = isolate(m, mm, pages)
     if why:
         m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, why)
-        raise Failed("EAGAIN", why)
+        raise Failed("EINVAL" if why == PROTECTED else "EAGAIN", why)
     replace_pages(m, mm, vma, first)
 
 
@@ -88,7 +92,7 @@ def isolate(m: Draft, mm: int, pages: range) -> str:
     for vpn in pages:
         pte = m.pte(mm, vpn)
         if type(pte) is Marker or (pte is not None and pte.uffd_wp):
-            return "write-protected by userfaultfd"
+            return PROTECTED
         if type(pte) is not Present:
             continue
         folio = folio_of(m, pte.pfn)

@@ -96,4 +96,4 @@ def walk(table: PageTable, huge: int, vpn: int) -> Pte | None:
         )  # fmt: skip
     if type(pmd) is HugeZero:
         return Zero(pmd.uffd_wp, True)
-    return None
+    return pmd if type(pmd) is Marker else None

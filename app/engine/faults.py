@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from . import huge, reasons
 from .draft import Draft, Violation
-from .outcome import Failed
+from .lifting import lift
 from .reuse import may_reuse, observed, set_exclusive
 from .state import ZEROES, Compound, Folio, Marker, Present, Pte, Swapped, Vma, Zero, folio_of
 from .swapin import do_swap_page
@@ -53,6 +53,13 @@ def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
     if type(pte) is Present and pte.write:
         return pte
     return do_wp_page(m, mm, vpn, vma, pte, unshare=False)
+
+
+def make_writable(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
+    """GUP's loop for a store: a page that was installed for a uffd-wp marker is protected at first,
+    so it takes a second fault."""
+    present = write_fault(m, mm, vpn, vma)
+    return write_fault(m, mm, vpn, vma) if present.uffd_wp else present
 
 
 def owned_after_swapin(m: Draft, pte: Present) -> bool:
@@ -145,18 +152,6 @@ def do_wp_page(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte, *, unshare: bool
     if m.folios[pte.pfn].anon and may_reuse(m, mm, vpn, pte):
         return wp_page_reuse(m, mm, vpn, vma, pte, unshare=unshare)
     return wp_page_copy(m, mm, vpn, vma, pte, unshare=unshare)
-
-
-def lift(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte) -> Pte:
-    """userfaultfd in asynchronous mode: the write itself lifts the protection."""
-    if vma.uffd_sigbus:
-        m.say(reasons.UFFD_SIGBUS, mm, vpn)
-        raise Failed("SIGBUS", "write-protected by userfaultfd, with UFFD_FEATURE_SIGBUS")
-    assert type(pte) is Present or type(pte) is Zero
-    lifted = replace(pte, uffd_wp=False)
-    m.set_pte(mm, vpn, lifted)
-    m.say(reasons.UFFD_LIFTED, mm, vpn)
-    return lifted
 
 
 def wp_page_reuse(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, *, unshare: bool) -> Present:

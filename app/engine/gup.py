@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft, vma_of, without
-from .faults import do_wp_page, read_fault, write_fault
+from .faults import do_wp_page, make_writable, read_fault
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import ZERO_PFN, Area, Compound, Folio, Handle, Present, Pte, Vma, Zero, mapcount
@@ -32,6 +32,16 @@ def get_user_page(
     Takes no reference. Raises Failed("EFAULT") where the VMA forbids the access.
     """
     vma = check_vma(m, mm, area, vpn, write=write, force=force)
+    try:
+        return faultin(m, mm, vpn, vma, pin=pin, write=write, longterm=longterm)
+    except Failed as failed:
+        raise Failed("EFAULT", failed.reason) if failed.error == "SIGBUS" else failed from failed
+
+
+def faultin(
+    m: Draft, mm: int, vpn: int, vma: Vma, *, pin: bool, write: bool, longterm: bool
+) -> Present | Zero:
+    """Linux faultin_page() and follow_page_mask(): what the access needs of the page table."""
     if write or (m.policy.gup_breaks_cow and vma.cow):
         if not write:
             m.say(reasons.GUP_BREAKS, mm, vpn)
@@ -71,9 +81,7 @@ def follow_write(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
         if forced and m.folios[pte.pfn].anon and is_exclusive(m, pte):
             m.say(reasons.GUP_FORCES, mm, vpn, pte.pfn)
             return pte
-    present = write_fault(m, mm, vpn, vma)
-    # A page that was installed for a uffd-wp marker is write-protected at first.
-    return write_fault(m, mm, vpn, vma) if present.uffd_wp else present
+    return make_writable(m, mm, vpn, vma)
 
 
 def must_unshare(

@@ -6,12 +6,14 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft
+from .lifting import lift
 from .outcome import Failed
 from .state import (
     HUGE_ZERO,
     TABLE,
     Compound,
     HugeZero,
+    Marker,
     Pmd,
     Present,
     Pte,
@@ -91,6 +93,9 @@ def do_huge_pmd_wp_page(
     and do_huge_zero_wp_pmd().
     """
     first = first_of(m, vpn)
+    if type(pte) is Zero and pte.uffd_wp and not unshare:
+        large.split_pmd(m, mm, first)
+        return None
     if type(pte) is Zero:
         fresh = install_huge(m, mm, vpn, vma, "the huge zero page")
         if fresh is None:
@@ -187,16 +192,22 @@ def hugetlb_fault(
     pte = m.pte(mm, vpn)
     if vma.shared:
         return hugetlb_shared_fault(m, mm, vpn, vma, pte, write=write)
-    if pte is None:
+    if pte is None or type(pte) is Marker:
         if not vma.anon_vma:
             m.give_anon_vma(mm, vpn, vma)
         head = hugetlb_alloc(m, mm, first)
-        m.set_entry(mm, ~first, replace(fresh_pmd(m, head, vma), write=write and vma.writable))
+        waits = type(pte) is Marker
+        pmd = fresh_pmd(m, head, vma)
+        writable = write and vma.writable and not waits
+        m.set_entry(mm, ~first, replace(pmd, write=writable, uffd_wp=waits))
         m.say(reasons.HUGETLB_FRESH, mm, vpn, head, to=head)
         return view(m, mm, vpn)
     assert type(pte) is Present
     if not (write or unshare) or pte.write:
         return pte
+    if write and pte.uffd_wp:
+        lift(m, mm, vpn, vma, pte)
+        pte = view(m, mm, vpn)
     head = m.folios[pte.pfn].head
     folio = m.compounds[head]
     by_references = m.policy.hugetlb_reuse == "refcount"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from immutables import MapMutation
 from msgspec.structs import astuple, replace
 
 from . import reasons
@@ -18,11 +19,13 @@ from .state import (
     ZERO,
     ZEROES,
     Compound,
+    Entry,
     Folio,
     HugeZero,
     Pmd,
     Present,
     Version,
+    Zero,
     anchor,
     ptes_of,
 )
@@ -227,6 +230,27 @@ def split_partial(m: Draft, mm: int, pages: range) -> None:
             split_pmd(m, mm, first)
 
 
+def map_zero_filled(m: Draft, head: int) -> None:
+    """Linux try_to_map_unused_to_zeropage(): the split gives no page to what is all zeroes."""
+    tables: dict[int, MapMutation[int, Entry]] = {}
+    gone: dict[int, list[tuple[int, int]]] = {}
+    for pfn in range(head, head + m.compounds[head].pages):
+        page = m.folios[pfn]
+        for mm, vpn in ptes_of(page, pfn) if page.data.value == 0 else ():
+            if m.locked(mm, vpn):
+                continue
+            if mm not in tables:
+                tables[mm] = m.tables[mm].mutate()
+            pte = tables[mm][vpn]
+            assert type(pte) is Present
+            tables[mm][vpn] = Zero(pte.uffd_wp)
+            gone.setdefault(mm, []).append((pfn, vpn))
+    for mm, mapped in gone.items():
+        m.tables = m.tables.set(mm, tables[mm].finish())
+        m.say(reasons.SPLIT_TO_ZERO, mm, mapped[0][1], head, len(mapped))
+        unmap_pages(m, head, mm, mapped)
+
+
 def split_folio(m: Draft, head: int) -> str:
     """Linux split_folio(): base pages of their own. Returns why it cannot be, or "".
 
@@ -241,8 +265,17 @@ def split_folio(m: Draft, head: int) -> str:
         return why
     for mm, first in value.maps:
         split_pmd(m, mm, first)
+    if m.policy.split_maps_zero and not value.mlocked:
+        map_zero_filled(m, head)
+        if head not in m.compounds:
+            return ""
     value = m.compounds[head]
     keeps = m.policy.bit == "page" and m.policy.migration_keeps
+    locking = {
+        mm
+        for mm, space in m.mms.items()
+        if any(vma.locked for area in space.areas.values() for vma in area.vmas)
+    }
     folios = m.folios.mutate()
     for i in range(value.pages):
         page = folios[head + i]
@@ -252,14 +285,15 @@ def split_folio(m: Draft, head: int) -> str:
             if slot >= 0:
                 m.slots = m.slots.delete(slot)
             continue
+        maps = ptes_of(page, head + i)
         folios[head + i] = Folio(
             page.data,
-            ptes_of(page, head + i),
+            maps,
             page.exclusive and keeps,
             slot=slot,
             swapbacked=value.swapbacked,
             dirty=value.dirty,
-            mlocked=value.mlocked,
+            mlocked=value.mlocked or any(mm in locking and m.locked(mm, vpn) for mm, vpn in maps),
         )
     m.folios = folios.finish()
     m.compounds = m.compounds.delete(head)

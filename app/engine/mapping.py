@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from . import large, reasons
 from .draft import Draft, vma_of
 from .equal import by_key
-from .faults import read_fault, write_fault
+from .faults import make_writable, read_fault
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import (
@@ -43,15 +43,14 @@ def mmap(
     thp: bool = False,
     hugetlb: bool = False,
 ) -> None:
-    """A new range of `pages` base pages. Raises Failed("EINVAL") for part of a hugetlb page."""
-    if hugetlb and pages % m.config.huge:
-        raise Failed("EINVAL", f"hugetlb mappings are made of whole pages of {m.config.huge}")
+    """A new range of `pages` base pages; of hugetlb memory the VMA ends with a whole huge page."""
     start = new_range(m, mm, pages)
+    length = -(-pages // m.config.huge) * m.config.huge if hugetlb else pages
     inode = -1
     if shared or file:
         inode = m.next_inode
         m.next_inode = inode + 1
-    vma = Vma(start, start + pages, prot, shared, file, hugetlb, thp=thp)
+    vma = Vma(start, start + length, prot, shared, file, hugetlb, thp=thp)
     add_area(m, mm, name, Area(start, pages, (vma,), inode))
     m.say(reasons.MAPPED, mm, start, -1, name, pages, prot)
     if populate and vma.readable:
@@ -93,9 +92,11 @@ def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -
             pte = m.pte(mm, vpn)
             if write:
                 if type(pte) is not Present or not pte.write:
-                    write_fault(m, mm, vpn, vma)
+                    make_writable(m, mm, vpn, vma)
             elif pte is None or type(pte) is Swapped or type(pte) is Marker:
                 read_fault(m, mm, vpn, vma)
+    except Failed as failed:
+        raise Failed("EFAULT", failed.reason) if failed.error == "SIGBUS" else failed from failed
     finally:
         m.lru_add_drain(m.cpu)
 
@@ -336,7 +337,10 @@ def mlock(m: Draft, mm: int, name: str, pages: range) -> None:
             m.lru_add_drain(m.cpu)
             raise Failed("ENOMEM", f"protection {vma.prot}: nothing can be faulted in")
         if part:
-            populate_pages(m, mm, name, part, write=vma.writable and vma.cow)
+            try:
+                populate_pages(m, mm, name, part, write=vma.writable and vma.cow)
+            except Failed as failed:
+                raise Failed("ENOMEM", failed.reason) from failed
     m.say(reasons.LOCKED, mm, pages.start, -1, name, "locked", "every page was faulted in")
 
 
@@ -344,7 +348,7 @@ def apply_vma_lock_flags(m: Draft, mm: int, name: str, pages: range, *, locked: 
     """VMA after VMA up to a hole: mlock_fixup() of those that are not as wanted."""
     for vma in mapped_up_to_hole(m, mm, name, pages):
         part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
-        if vma.locked == locked:
+        if vma.locked == locked or vma.hugetlb:
             continue
         change_vmas(m, mm, name, part, locked=locked)
         m.lru_add_drain(m.cpu)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from . import large, reasons
+from . import ksm, large, reasons
 from .draft import Draft
 from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
 from .outcome import Failed
@@ -17,7 +17,17 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     Several VMAs and the holes between them move together (remap_move(), since 6.17). Raises
     Failed("EFAULT") where the first page is not mapped.
     """
-    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
+    size = len(pages)
+    area = m.mms[mm].areas[name]
+    if any(v.hugetlb for v in area.vmas):
+        # The length is rounded up to whole huge pages (check_mremap_params()).
+        huge = m.config.huge
+        pages = range(pages.start, -(-pages.stop // huge) * huge)
+        refuse_part_of_hugetlb(m, area, pages)
+    for vma in area.vmas:
+        part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
+        if vma.mergeable and part:
+            ksm.unmerge(m, mm, name, part)
     area = split_vmas(m, mm, m.mms[mm].areas[name], pages)
     inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
     if not inside or inside[0].lo != pages.start:
@@ -28,7 +38,7 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     rest = tuple(v for v in area.vmas if v not in inside)
     m.set_area(mm, name, replace(area, vmas=rest))
     offset = area.offset + pages.start - area.start
-    add_area(m, mm, target, Area(start, len(pages), moved, area.inode, offset))
+    add_area(m, mm, target, Area(start, size, moved, area.inode, offset))
     m.say(reasons.MOVED, mm, pages.start, -1, name, target)
     for first in m.pmds(mm, pages):
         # The target starts on a PMD; a range that does not cannot keep its huge PMDs.

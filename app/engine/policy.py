@@ -88,6 +88,9 @@ class Policy(Struct, frozen=True):
     owner_tracking: bool = False
     """A PTE-mapped large folio is reused page by page when one mm has all its mappings (6.15)."""
 
+    split_maps_zero: bool = False
+    """Splitting a huge page maps what is all zeroes to the zero page (6.12)."""
+
     # -- LRU batches
     batches: bool = True
     """A fresh page waits in a per-CPU batch that holds a reference."""

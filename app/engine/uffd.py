@@ -53,12 +53,12 @@ def change(m: Draft, mm: int, vpn: int, vma: Vma, *, on: bool) -> None:
     """One entry; a huge PMD is changed through its first page."""
     pte = m.pte(mm, vpn)
     if pte is None:
-        if on and not vma.hugetlb:
-            m.set_pte(mm, vpn, Marker())
+        if on:
+            m.set_entry(mm, ~(vpn - vpn % m.config.huge) if vma.hugetlb else vpn, Marker())
             m.say(reasons.UFFD_MARKED, mm, vpn)
     elif type(pte) is Marker:
         if not on:
-            m.clear_pte(mm, vpn)
+            m.clear_pte(mm, ~(vpn - vpn % m.config.huge) if vma.hugetlb else vpn)
             m.say(reasons.UFFD_RESOLVED, mm, vpn)
     elif type(pte) is Present:
         pfn = pte.pfn

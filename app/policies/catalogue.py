@@ -100,7 +100,7 @@ LINUX_519 = replace(
 )
 LINUX_60 = replace(LINUX_519, upgrades=True, force_exclusive=True)
 LINUX_62 = replace(LINUX_60, unshare_zero=True, gup_rechecks_pmd=True)
-LINUX_615 = replace(LINUX_62, owner_tracking=True)
+LINUX_615 = replace(LINUX_62, owner_tracking=True, split_maps_zero=True)
 
 TEXTBOOK = Policy(
     "textbook",

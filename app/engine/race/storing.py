@@ -8,6 +8,7 @@ from app.engine import access, faults, reasons
 from app.engine import operations as ops
 from app.engine.draft import Draft, Violation
 from app.engine.flight import Flight
+from app.engine.lifting import lift
 from app.engine.outcome import Outcome
 from app.engine.reuse import may_reuse, set_exclusive
 from app.engine.state import (
@@ -141,7 +142,7 @@ def r1(m: Draft, f: Flight) -> Flight:
         f = refreshed(m, f)
         say(m, "pending", f.mm, vpn, pte.pfn)
     if pte.uffd_wp:
-        lifted = faults.lift(m, f.mm, vpn, vma, pte)
+        lifted = lift(m, f.mm, vpn, vma, pte)
         assert type(lifted) is Present
         pte = lifted
     return replace(f, pte=pte, pfn=pte.pfn, faults=f.faults + 1, at="r2")

@@ -92,6 +92,11 @@ ZAPPED_PMD = Reason(
     "unmap", "", "zap_huge_pmd", "The PMD of {f} is cleared.",
     "one mapcount and one reference less", _HUGE,
 )  # fmt: skip
+SPLIT_TO_ZERO = Reason(
+    "split", "", "try_to_map_unused_to_zeropage",
+    "{0} pages of {f} hold only zeroes: their PTEs map the zero page instead.",
+    "the split looks for pages that are all zeroes", _HUGE,
+)  # fmt: skip
 ZAPPED_PTES = Reason(
     "unmap", "", "zap_present_folio_ptes", "{0} PTEs of {f} are cleared.",
     "{0} mapcounts and references less", "mm/memory.c",
