@@ -28,6 +28,7 @@ from app.trace import Run, play
 from app.urls import run_url
 
 from . import drawing
+from .editor_marks import LEAST, Marks, marks_of
 from .glimpse import glimpse, survey
 from .layout import lay_out
 from .scene import scene_of
@@ -67,7 +68,7 @@ class EditorContext(Struct, frozen=True):
 
     text, policy   as typed; `names` the policies to choose from
     based_on       the run whose text this was, or ""
-    lines          numbers of all lines; `bad` those with an error
+    lines          how many numbers stand beside the text; `marks` those, and what is underlined
     errors         all errors; `problem` one that is about no line, or ""
     limits         of a scenario, and how much of each is used
     preview        the state after the last valid line, or None
@@ -77,8 +78,8 @@ class EditorContext(Struct, frozen=True):
     policy: str
     names: tuple[str, ...]
     based_on: str
-    lines: tuple[int, ...]
-    bad: frozenset[int]
+    lines: int
+    marks: Marks
     errors: tuple[Shown, ...]
     problem: str
     limits: tuple[Limit, ...]
@@ -161,8 +162,8 @@ def examine(text: str, policy: str, based_on: str) -> EditorContext:
         policy,
         policies.names(),
         based_on,
-        tuple(range(1, max(len(lines), 14) + 1)),
-        frozenset(error.line for error in errors),
+        max(len(lines), LEAST),
+        marks_of(lines, errors),
         tuple(shown(error, lines) for error in errors),
         problem,
         limits_of(text, scenario or longest_valid(text)),
@@ -176,7 +177,7 @@ def router(runs: RunService, templates: jinja2.Environment) -> APIRouter:
 
     def page(request: Request, context: EditorContext, status: int = 200) -> Response:
         body = templates.get_template("editor.html").render(
-            asdict(context), look=look_of(request), here="new"
+            asdict(context), look=look_of(request), here="new", swapped=False
         )
         return HTMLResponse(body, status, {"Cache-Control": "no-store"})
 
@@ -218,7 +219,9 @@ def router(runs: RunService, templates: jinja2.Environment) -> APIRouter:
     @routes.post("/new/check")
     async def check(request: Request) -> Response:
         context = await asyncio.to_thread(examine, *(await typed(request)))
-        body = render_block(templates, "editor.html", "findings", asdict(context))
+        values = asdict(context)
+        body = render_block(templates, "editor.html", "findings", values)
+        body += render_block(templates, "editor.html", "marks", {**values, "swapped": True})
         return HTMLResponse(body, headers={"Cache-Control": "no-store"})
 
     return routes

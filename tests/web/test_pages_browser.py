@@ -47,6 +47,52 @@ def test_the_first_page_plays(offline: Page, address: str) -> None:
     expect(offline.locator(".herohead .muted")).not_to_have_text(before)
 
 
+def places(page: Page) -> list[int]:
+    """How far above or below its line of the text each mark is, in pixels: numbers, underlines."""
+    found: list[int] = page.evaluate("""() => {
+        const box = element => element.getBoundingClientRect();
+        const text = document.querySelector("#text");
+        const pitch = parseFloat(getComputedStyle(text).lineHeight);
+        const top = box(text).top + parseFloat(getComputedStyle(text).paddingTop);
+        const off = (element, line) => Math.round(
+            (box(element).top + box(element).height / 2) - (top + (line - 0.5) * pitch));
+        return [...document.querySelectorAll(".edlines .err")].map(
+            mark => off(mark, Number(mark.textContent.slice(2)))
+        ).concat([...document.querySelectorAll(".edunder mark")].map(
+            (mark, i) => off(mark, [40, 41][i])));
+    }""")
+    return found
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_marks_stand_at_their_lines_also_when_scrolled(
+    browser: Browser, address: str, script: bool
+) -> None:
+    context = browser.new_context(java_script_enabled=script)
+    page = context.new_page()
+    page.route(CDN, lambda route: route.abort())
+    page.goto(f"{address}/new")
+    text = "A mmap buf 1\n" + "A write buf 1\n" * 38 + "A wriet buf 1\nB read buf[4]\n"
+    page.fill("#text", text)
+    if script:
+        expect(page.locator(".edlines .err")).to_have_count(2)
+    else:
+        page.get_by_role("button", name="Check").click()
+        page.wait_for_load_state()
+    assert page.locator(".edlines .err").all_inner_texts() == ["✗ 40", "✗ 41"]
+    assert page.locator(".edunder mark").first.inner_text() == "wriet"
+    if script:  # without it nothing can be evaluated
+        assert max(map(abs, places(page))) <= 6
+        page.locator("#errs a").first.click()
+        chosen = "() => { const t = document.querySelector('#text');"
+        chosen += " return t.value.slice(t.selectionStart, t.selectionEnd); }"
+        assert page.evaluate(chosen) == "wriet"
+        assert page.evaluate("document.querySelector('.edbox').scrollTop") > 0
+        expect(page.locator(".edlines .err").first).to_be_in_viewport()
+        assert max(map(abs, places(page))) <= 6, "what scrolls, scrolls together"
+    context.close()
+
+
 def test_an_error_is_shown_while_typing_and_the_text_stays(offline: Page, address: str) -> None:
     offline.goto(f"{address}/new")
     offline.fill("#text", BAD)
