@@ -13,17 +13,20 @@ from app.api.models import (
     BasedOn,
     EraOut,
     Expectations,
+    MinimisedOut,
     PolicyOut,
     Replay,
     RuleOut,
     ScenarioOut,
     ScenarioTextOut,
     StoredRunOut,
+    UnitOut,
 )
 from app.policies import CATALOGUE, Entry
 from app.scenario import Shipped
 from app.service import LoadedRun
 from app.urls import run_url, scenario_url, step_url
+from app.whatif import Minimised
 
 
 def etag_of(*parts: object) -> str:
@@ -67,6 +70,24 @@ def run_out(run: LoadedRun) -> StoredRunOut:
         )
         if differs
         else None,
+    )
+
+
+def minimised_out(found: Minimised, made: LoadedRun) -> MinimisedOut:
+    return MinimisedOut(
+        id=made.id,
+        url=run_url(made.id),
+        steps=made.stored.steps,
+        violations=made.stored.violations,
+        kind=found.kind,
+        predicate=found.predicate,
+        scenario=found.text,
+        minimal=found.minimal,
+        tried=found.tried,
+        spent=found.spent,
+        budget=found.budget,
+        kept=[UnitOut(step=step, text=text) for step, text in found.kept],
+        removed=[UnitOut(step=step, text=text) for step, text in found.removed],
     )
 
 

@@ -92,6 +92,43 @@ class Expectations(Exact):
     unmet: list[str] = Field(description="What is not met: `line: expectation (what was found)`")
 
 
+class NewMinimisation(Exact):
+    """Which violation shall stay, and how much work finding the shortest text may be."""
+
+    kind: str = Field(
+        description="isolation, coherence, spurious-copy, use-after-free or invariant",
+        examples=["isolation"],
+    )
+    budget: int | None = Field(
+        default=None, ge=1, le=100_000_000,
+        description="Page-steps of all scenarios played together; the server has a most of its own",
+    )  # fmt: skip
+
+
+class UnitOut(Exact):
+    """A step of the run, or a whole `par` block."""
+
+    step: int
+    text: str
+
+
+class MinimisedOut(CreatedRun):
+    """The minimised scenario, stored as a run that is based on the one it was made from."""
+
+    kind: str
+    predicate: str = Field(description="The predicate that both runs break, such as I1")
+    scenario: str
+    minimal: bool = Field(
+        description="Checked: without any one of its steps it no longer violates. False when the "
+        "budget ended before that was known"
+    )
+    tried: int = Field(ge=0, description="Scenarios played")
+    spent: int = Field(ge=0, description="Page-steps of them")
+    budget: int
+    kept: list[UnitOut] = Field(description="Steps of the run that are left, in its own words")
+    removed: list[UnitOut]
+
+
 class StoredRunOut(CreatedRun):
     """A run, all that is stored of it, and how it went."""
 

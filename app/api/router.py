@@ -13,6 +13,7 @@ from app.api.answers import (
     answer,
     etag_of,
     json_answer,
+    minimised_out,
     policies_out,
     run_out,
     scenario_out,
@@ -21,6 +22,8 @@ from app.api.answers import (
 )
 from app.api.models import (
     CreatedRun,
+    MinimisedOut,
+    NewMinimisation,
     NewRun,
     PolicyOut,
     Problem,
@@ -32,7 +35,7 @@ from app.api.text import step_text
 from app.api.trace_models import StepOut
 from app.errors import PROBLEM_JSON
 from app.scenario import Shipped, library
-from app.service import RunService
+from app.service import RunService, WhatIfs
 from app.urls import absolute, api_run_url, run_url, step_url
 
 
@@ -42,6 +45,14 @@ def service_of(request: Request) -> RunService:
 
 
 Runs = Annotated[RunService, Depends(service_of)]
+
+
+def whatifs_of(request: Request) -> WhatIfs:
+    service: WhatIfs = request.app.state.whatifs
+    return service
+
+
+Asking = Annotated[WhatIfs, Depends(whatifs_of)]
 RunId = Annotated[str, Path(description="A run's id", examples=["0123456789"], max_length=200)]
 StepNumber = Annotated[int, Path(ge=0, description="0 is the state before the first step")]
 
@@ -126,6 +137,38 @@ async def get_step(request: Request, run_id: RunId, step: StepNumber, runs: Runs
     run = await runs.load(run_id)
     document = await asyncio.to_thread(step_out, run, step)
     return json_answer(request, document, etag_of(run.id, step))
+
+
+@api.post(
+    "/runs/{run_id}/minimise",
+    status_code=201,
+    tags=["runs"],
+    summary="The shortest scenario found that still shows a violation",
+    responses={
+        201: {
+            "headers": {
+                "Location": {"description": "The new run's JSON", "schema": {"type": "string"}}
+            }
+        },
+        **problems(
+            _400="The body is no JSON, or no UTF-8",
+            _404=NO_RUN,
+            _409=NOT_PLAYABLE,
+            _413="The body is too large",
+            _422="The run does not violate that property, or is too much work to play so often",
+            _503=UNAVAILABLE,
+        ),
+    },
+)
+async def minimise_run(
+    run_id: RunId, new: NewMinimisation, runs: Runs, whatifs: Asking, response: Response
+) -> MinimisedOut:
+    """Delta debugging, checked by the engine. The same question has the same answer."""
+    loaded = await runs.load(run_id)
+    found = await whatifs.minimised(loaded.id, new.kind, new.budget)
+    made = await whatifs.store(loaded.id, found.text, loaded.run.verdicts[new.kind] or 0)
+    response.headers["Location"] = api_run_url(made.id)
+    return minimised_out(found, made)
 
 
 @api.get("/policies", tags=["library"], summary="The policies, their eras and rules")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy
 
 from app.engine import operations as ops
 
 from .compile import Compiler
 from .errors import ScenarioError, ScenarioErrors
-from .names import Names, Wrong
+from .names import Mm, Names, Wrong
 from .parser import BadLine, parse_line
 from .scenario import Reader, Scenario, spelled
 from .text import CONTROL, lines_of, split_head
@@ -46,11 +46,23 @@ class Continuation:
         if tree.data.startswith("expect_"):
             raise refused("An expectation is no step.", "Add it in the editor.")
         compiler = Compiler(self.first, self.config)
-        compiler.names = deepcopy(self.names)
+        compiler.names = copied(self.names, stripped.split()[0])
         try:
             return spelled(stripped), compiler.operation(tree, self.line)
         except Wrong as wrong:
             raise ScenarioErrors((wrong.at(self.line, 0),)) from wrong
+
+
+def copied(names: Names, actor: str) -> Names:
+    """Names that one line of `actor` may change; a line changes no handle but its own."""
+    out = copy(names)
+    fresh = {id(mm): Mm(mm.ranges) for mm in names.mms.values()}  # vfork: two names, one mm
+    out.mms = {name: fresh[id(mm)] for name, mm in names.mms.items()}
+    out.exited = dict(names.exited)
+    out.handles = dict(names.handles)
+    if actor in out.handles:
+        out.handles[actor] = copy(out.handles[actor])
+    return out
 
 
 def refused(message: str, hint: str) -> ScenarioErrors:

@@ -59,11 +59,16 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A stored run, played. `differs` tells where this engine plays it otherwise than its own."""
+    """A stored run, played. `differs` tells where this engine plays it otherwise than its own.
+
+    `leaves`: the last step before the text is no longer that of the run it is based on; None when
+    the two texts are the same, or it is based on none.
+    """
 
     stored: StoredRun
     run: PlayedRun
     differs: ReplayDiffers | None = None
+    leaves: int | None = None
 
     @property
     def id(self) -> str:
@@ -132,6 +137,16 @@ class RunNotPlayable(Exception):
 def unified(text: str) -> str:
     """The text with one kind of line end: forms send CR LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def steps_in_common(scenario: Scenario, text: str) -> int | None:
+    """Steps before the first line that is another one in `text`; None when there is none."""
+    mine, theirs = scenario.text.split("\n"), text.split("\n")
+    if mine == theirs:
+        return None
+    pairs = enumerate(zip(mine, theirs, strict=False), 1)
+    first = next((n for n, (a, b) in pairs if a != b), min(len(mine), len(theirs)) + 1)
+    return sum(step.line < first for step in scenario.steps)
 
 
 def parse_to_store(text: str) -> Scenario:
@@ -258,7 +273,7 @@ class RunService:
             outcomes=played.outcome_codes(),
             checksums=played.checksums(),
         )
-        return self._keep(LoadedRun(stored, played, differs))
+        return self._keep(LoadedRun(stored, played, differs, self._leaves(stored, scenario)))
 
     def _create(
         self, text: str, policy: str | None, based_on: tuple[str, int] | None
@@ -278,7 +293,8 @@ class RunService:
         self, scenario: Scenario, policy: str, based_on: tuple[str, int] | None
     ) -> LoadedRun:
         played = play(scenario, policy)
-        return self._keep(LoadedRun(self._store(policy, played, based_on), played))
+        stored = self._store(policy, played, based_on)
+        return self._keep(LoadedRun(stored, played, None, self._leaves(stored, scenario)))
 
     def _check_budget(self, scenario: Scenario) -> None:
         work = page_steps(scenario)
@@ -301,6 +317,11 @@ class RunService:
                 based_on=based_on,
             )
             return StoredRun.of(row)
+
+    def _leaves(self, stored: StoredRun, scenario: Scenario) -> int | None:
+        if stored.based_on is None:
+            return None
+        return steps_in_common(scenario, self._find(stored.based_on[0]).text)
 
     def _keep(self, run: LoadedRun) -> LoadedRun:
         self._kept.put(run.id, run)

@@ -12,11 +12,11 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
-from app.whatif import Actions, Minimised, Rules, Without
+from app.whatif import Actions, Known, Minimised, Rules, Without
 
 KEPT = 100_000
 """Lines of answers kept in memory, over all what-ifs."""
-TRIED_PAGES = 60_000
+TRIED_PAGES = 20_000
 """Pages that the possible steps of one state are about together; the costliest are left out."""
 PLAYS = 2
 """A minimisation may cost as much as so many heavy runs, unless it is asked for more."""
@@ -35,6 +35,8 @@ class WhatIfs:
     def __init__(self, runs: RunService, settings: Settings) -> None:
         self._runs = runs
         self._kept: KeptByWeight[tuple[object, ...], object] = KeptByWeight(KEPT, weight_of)
+        self._known: KeptByWeight[str, tuple[Known, ...]] = KeptByWeight(KEPT, len)
+        self._heavy = settings.heavy_page_steps
         self._room = settings.max_page_steps
         self.budget = settings.heavy_page_steps * PLAYS
         self.most = settings.heavy_page_steps * MOST_PLAYS
@@ -58,9 +60,15 @@ class WhatIfs:
         loaded.check_step(step)
 
         def make() -> Actions:
-            return whatif.actions_at(loaded.run.scenario, loaded.run.policy, step, TRIED_PAGES)
+            known = self._known.get(loaded.id)
+            if known is None:
+                known = whatif.follow(loaded.run)
+                self._known.put(loaded.id, known)
+            return whatif.actions_at(loaded.run, known, step, TRIED_PAGES)
 
-        return await self._answer(self._quick, ("actions", loaded.id, step), make)
+        heavy = page_steps(loaded.run.scenario) > self._heavy
+        queue = self._slow if heavy else self._quick
+        return await self._answer(queue, ("actions", loaded.id, step), make)
 
     async def without(self, run_id: str, step: int) -> Without:
         """Raises UnknownStep for step 0, too, beside UnknownRun, RunNotPlayable, Busy."""

@@ -26,6 +26,7 @@ from . import (
     rooms,
     selftest,
     templating,
+    whatif_routes,
 )
 
 __all__ = ["install"]
@@ -54,6 +55,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(reference.router(templates))
     app.include_router(api_docs.router(app, templates))
     app.include_router(elsewhere.router(runs, templates, settings))
+    app.include_router(whatif_routes.router(runs, app.state.whatifs, templates))
     app.include_router(compare_routes.router(runs, templates, settings))
     app.include_router(matrix_routes.router(runs, templates, settings))
     app.include_router(selftest.router(runs, templates, settings))

@@ -33,6 +33,7 @@ from .inspector_routes import Inspector
 from .keys import KEYS, KeyAction
 from .layout import Layout
 from .listing import Line, lines_of
+from .origin import Origin, leave_of, origin_of
 from .panel import Panel, panel_of
 from .pick import selectable
 from .plan import Plan, plan_of
@@ -82,6 +83,7 @@ class ExplorerContext(Struct, frozen=True):
     previous_mark, next_mark, next_violation   step numbers or None
     notes, findings          notes at this step; expectations as (text, met, found)
     differs                  the first step that today's engine plays otherwise, or None
+    origin                   the run that this one is based on, or None
     """
 
     run_id: str
@@ -117,6 +119,7 @@ class ExplorerContext(Struct, frozen=True):
     notes: tuple[str, ...]
     findings: tuple[tuple[str, bool, str], ...]
     differs: int | None
+    origin: Origin | None
 
 
 GLYPHS = tuple((Markup(timeline.sample(kind)), words) for kind, words in timeline.GLYPH_NAMES)
@@ -207,6 +210,7 @@ class Explorer:
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
         picture = drawing.stage(plan.layout, scene, f"memory after step {number}")
+        origin = origin_of(loaded)
         first, last = timeline.window(loaded.last, number)
         lines, before, after = lines_of(loaded, plan, base, number, first, last)
         return ExplorerContext(
@@ -223,7 +227,7 @@ class Explorer:
             hidden_after=after,
             changes=scene.changes,
             svg=Markup(selectable(picture, plan.layout, scene, run.policy.bit)),
-            lanes=Markup(timeline.draw(plan.timeline, number, base)),
+            lanes=Markup(timeline.draw(plan.timeline, number, base, leave_of(origin))),
             overview=Markup(timeline.overview(plan.timeline, number, base)),
             glyphs=GLYPHS,
             octagon=OCTAGON,
@@ -243,6 +247,7 @@ class Explorer:
             notes=tuple(step.get("notes", ())),
             findings=tuple(finding_of(f) for f in step.get("expectations", ())),
             differs=loaded.differs_from,
+            origin=origin,
         )
 
 

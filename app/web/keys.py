@@ -30,6 +30,8 @@ KEYS: dict[str, KeyAction] = {
     "why": KeyAction("w", "w", "to the explanation"),
     "next_write": KeyAction("n", "n", "next step that changed what is selected"),
     "previous_write": KeyAction("p", "p", "previous step that changed it"),
+    "branch": KeyAction("b", "b 1 – 9", "go on otherwise: the n-th step that could come next"),
+    "without": KeyAction("x", "x", "what if this step were left out?"),
     "policies": KeyAction("", "1 – 8", "the same step under another policy"),
     "copy": KeyAction("c", "c", "copy the link to this step"),
     "sheet": KeyAction("?", "?", "this list; Esc closes it, or clears the selection"),

@@ -26,7 +26,7 @@ class Line(Struct, frozen=True):
 
 @lru_cache(maxsize=4096)
 def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) -> Markup:
-    """Number, text and mark of a line; `step` is 0 for a line that is none."""
+    """Number, text, mark and switch of a line; `step` is 0 for a line that is none."""
     words = escape(text)
     shown = (
         f'<a href="{escape(base)}/{step}" title="{words}">{words}</a>'
@@ -34,7 +34,13 @@ def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) 
         else f'<span class="c" title="{words}">{words}</span>'
     )
     marked = f'<span class="mk{" bad" if bad else ""}">{escape(mark)}</span>' if mark else ""
-    return Markup(f'<span class="ln">{number}</span>{shown}{marked}')
+    switch = (
+        f'<a class="switch" href="{escape(base)}/without/{step}" hx-boost="false" rel="nofollow" '
+        f'aria-label="Without step {step}" title="What if step {step} were left out?"></a>'
+        if step
+        else ""
+    )
+    return Markup(f'<span class="ln">{number}</span>{shown}{marked}{switch}')
 
 
 def lines_of(

@@ -231,7 +231,15 @@ def window(length: int, current: int) -> tuple[int, int]:
     return first, first + 2 * WINDOW
 
 
-def draw(timeline: Timeline, current: int, base: str) -> str:
+class Leave(Struct, frozen=True):
+    """Where a branch leaves the run that it is based on: behind `step`, which is at `href`."""
+
+    step: int
+    href: str
+    words: str
+
+
+def draw(timeline: Timeline, current: int, base: str, leave: Leave | None = None) -> str:
     """The lanes around `current`; `base` is the run's address, `/r/ID`."""
     length = len(timeline.ticks)
     first, last = window(length, current)
@@ -261,9 +269,22 @@ def draw(timeline: Timeline, current: int, base: str) -> str:
             out.append(
                 step_mark(tick, number, current, at(number), dx, rows, height, base, numbered, wide)
             )
+    if leave is not None and first <= leave.step < last:
+        out.append(leaving(leave, at(leave.step) + dx / 2, height))
     out.append(f'<path class="tl-curline" d="M{left:.1f} {height}H{right:.1f}"/>')
     label = f"timeline, steps {first} to {last} of {length}, at step {current}"
     return f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">{"".join(out)}</svg>'
+
+
+def leaving(leave: Leave, x: float, height: float) -> str:
+    """A dashed line across all lanes, with the sign of a branch on top."""
+    words = escape(leave.words)
+    return (
+        f'<a class="tl-leave" href="{leave.href}" aria-label="{words}"><title>{words}</title>'
+        f'<path class="cut" d="M{x:.1f} 20V{height:g}"/>'
+        f'<path class="fork" d="M{x:.1f} 20v-7m0 0l-5 -6m5 6l5 -6"/>'
+        f'<rect class="hit" x="{x - 8:.1f}" y="0" width="16" height="22"/></a>'
+    )
 
 
 def end_x(lane: Lane, at: Any, last: int, length: int) -> float:

@@ -6,6 +6,7 @@ Everything here is asked of the language's compiler and of the engine; no rule i
 from .actions import Action, Actions, actions_at
 from .alter import WithinBlock, branch_text
 from .minimise import Minimised, NotBroken, minimise
+from .position import Known, follow
 from .rules import RuleOff, Rules, rules_off
 from .without import Change, Row, Without, without
 
@@ -13,6 +14,7 @@ __all__ = [
     "Action",
     "Actions",
     "Change",
+    "Known",
     "Minimised",
     "NotBroken",
     "Row",
@@ -22,6 +24,7 @@ __all__ = [
     "Without",
     "actions_at",
     "branch_text",
+    "follow",
     "minimise",
     "rules_off",
     "without",

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from app.engine import Machine
 from app.engine.outcome import NotModelled
-from app.engine.policy import Policy
-from app.scenario import Scenario, ScenarioErrors
+from app.scenario import ScenarioErrors
+from app.trace import Run
 from app.trace.explain import event_json
 
 from .candidates import Candidate, Proposer
-from .position import Position, Tried, position_of
+from .position import Known, Position, Tried
 from .words import told
 
 TELLING = 9
@@ -71,24 +71,21 @@ class Actions(Struct, frozen=True):
         return tuple(action for _, actions in self.groups for action in actions)
 
 
-def actions_at(scenario: Scenario, policy: Policy, number: int, room: int) -> Actions:
+def actions_at(run: Run, known: tuple[Known, ...], number: int, room: int) -> Actions:
     """Ask about every candidate after step `number`, while their pages sum up to `room`.
 
-    Raises WithinBlock.
+    `known` is what `follow` tells of the run. Raises WithinBlock.
     """
-    position = position_of(scenario, policy, number)
-    goes_on = scenario.steps[number].text if number < len(scenario.steps) else ""
-    asked: dict[str, Action] = {}
-    left_out: list[str] = []
-    for candidate in Proposer(position.machine, position.next.names).all():
-        if candidate.text in asked:
-            continue
-        if candidate.pages > max(1, room):
-            left_out.append(candidate.text)
-            continue
-        room -= candidate.pages
-        asked[candidate.text] = ask(position, candidate, goes_on)
-    found = tuple(asked.values())
+    position = Position(run, known, number)
+    steps = run.scenario.steps
+    goes_on = steps[number].text if number < len(steps) else ""
+    candidates = {c.text: c for c in Proposer(position.machine, position.next.names).all()}
+    chosen = affordable(candidates.values(), room)
+    found = tuple(
+        ask(position, candidate, goes_on)
+        for text, candidate in candidates.items()
+        if text in chosen
+    )
     groups: dict[str, list[Action]] = {}
     for action in found:
         groups.setdefault(action.group, []).append(action)
@@ -97,8 +94,18 @@ def actions_at(scenario: Scenario, policy: Policy, number: int, room: int) -> Ac
         telling_of(found),
         tuple(action for action in found if action.state == "impossible"),
         tuple((name, tuple(actions)) for name, actions in groups.items()),
-        left_out=tuple(left_out),
+        left_out=tuple(text for text in candidates if text not in chosen),
     )
+
+
+def affordable(candidates: Iterable[Candidate], room: int) -> set[str]:
+    """What `room` pages allow to play: all that is about one page, then what is looked for."""
+    out = set()
+    for candidate in sorted(candidates, key=lambda c: (c.pages > 1, -FAMILIAR.get(c.verb, 0))):
+        if candidate.pages == 1 or candidate.pages <= room:
+            room -= candidate.pages
+            out.add(candidate.text)
+    return out
 
 
 def ask(position: Position, candidate: Candidate, goes_on: str = "") -> Action:
@@ -113,8 +120,10 @@ def ask(position: Position, candidate: Candidate, goes_on: str = "") -> Action:
     except NotModelled as missing:
         return replace(shown, words=f"{missing.what}: not modelled yet")
     before, done = position.machine, tried.step
-    events = [event_json(event, op.actor, before, done.after) for event in done.events]
-    words, weight = told(text, done.outcome, events, tried.violations)
+    words, weight = told(
+        text, done.outcome, done.events, tried.violations,
+        lambda event: event_json(event, op.actor, before, done.after),
+    )  # fmt: skip
     return replace(
         shown,
         text=text,

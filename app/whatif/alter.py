@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from app.scenario import (
+    Continuation,
     Scenario,
     ScenarioError,
     ScenarioErrors,
@@ -145,8 +146,9 @@ def branch_text(scenario: Scenario, step: int, line: str, *, keep: bool) -> str:
     """
     units = units_of(scenario)
     behind = place_behind(units, step)
+    Continuation(scenario, behind + 1).compile(line)
     lines = scenario.text.split("\n")
-    head = [*lines[:behind], line]
+    head = [*lines[:behind], line.strip()]
     if not keep:
         text = "\n".join(head)
         parse(text, first=scenario.first)

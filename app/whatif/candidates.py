@@ -27,6 +27,8 @@ from app.scenario.names import RESERVED, Names
 
 PAGES = 4
 """Kinds of pages asked about in a range."""
+LOOKED_AT = 4096
+"""Pages of a range that are looked at to find its kinds."""
 RANGES = 4
 PROCESSES = 6
 HANDLES = 12
@@ -189,7 +191,7 @@ class Proposer:
         mm = self.machine.processes[who].mm
         table, huge = self.machine.tables[mm], self.machine.config.huge
         first: dict[tuple[object, ...], int] = {}
-        for page in range(area.pages):
+        for page in range(min(area.pages, LOOKED_AT)):
             vpn = area.start + page
             pte = walk(table, huge, vpn)
             vma = vma_of(area, vpn)

@@ -6,16 +6,39 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from app.engine import Machine, boot, step
+from app.engine import Machine, step
 from app.engine.draft import Violation
 from app.engine.operations import Exit, HandleRelease, HandleWrite, Operation
-from app.engine.policy import Policy
-from app.engine.safety import Audit
+from app.engine.safety import Audit, Key
 from app.engine.step import Step
 from app.scenario import Continuation, Scenario, units_of
+from app.trace import Run
 from app.trace.run import lines_of
 
 from .alter import place_behind
+
+
+class Known(Struct, frozen=True):
+    """What an audit knows after a step: predicates that are broken, stores that were told."""
+
+    broken: dict[Key, Violation]
+    told: frozenset[object]
+
+
+def follow(run: Run) -> tuple[Known, ...]:
+    """The audit's knowledge after each step, 0 to N. Plays the run once more: states are kept
+    with it, which frames a step touched is not."""
+    audit = Audit(run.policy)
+    out = [Known({}, frozenset())]
+    for number, source in enumerate(run.scenario.steps):
+        done = step(run.steps[number].after, source.op, run.policy, explain=False)
+        audit.after(done.after, done.touched, device=by_device(source.op))
+        last = out[-1]
+        if audit.broken == last.broken and len(audit.told) == len(last.told):
+            out.append(last)
+        else:
+            out.append(Known(dict(audit.broken), frozenset(audit.told)))
+    return tuple(out)
 
 
 class Tried(Struct, frozen=True):
@@ -26,26 +49,27 @@ class Tried(Struct, frozen=True):
 
 
 class Position:
-    """What the machine, the audit and the compiler know after step `number`."""
+    """What the machine, the audit and the compiler know after step `number`.
 
-    def __init__(self, scenario: Scenario, policy: Policy, number: int, line: int) -> None:
+    Raises WithinBlock: the micro-steps of a `par` block are in its order.
+    """
+
+    def __init__(self, run: Run, known: tuple[Known, ...], number: int) -> None:
+        scenario = run.scenario
+        behind = place_behind(units_of(scenario), number)
         self.number = number
-        self.policy = policy
-        self.machine: Machine = boot(scenario.config, scenario.first)
-        self.audit = Audit(policy)
-        for source in scenario.steps[:number]:
-            done = step(self.machine, source.op, policy, explain=False)
-            self.machine = done.after
-            self.audit.after(self.machine, done.touched, device=by_device(source.op))
-        self.next = Continuation(scenario, line)
+        self.policy = run.policy
+        self.machine: Machine = run.steps[number].after
+        self.known = known[number]
+        self.next = Continuation(scenario, behind + 1)
         self.ended = dict(endings(scenario, number))
 
     def play(self, op: Operation) -> Tried:
         """Play an operation from here; the position stays. Raises NotModelled."""
         done = step(self.machine, op, self.policy)
         audit = Audit(self.policy)
-        audit.broken = dict(self.audit.broken)
-        audit.told = set(self.audit.told)
+        audit.broken = dict(self.known.broken)
+        audit.told = set(self.known.told)
         found = audit.after(done.after, done.touched, device=by_device(op))
         return Tried(done, (*done.violations, *found))
 
@@ -63,8 +87,3 @@ def endings(scenario: Scenario, number: int) -> Iterator[tuple[str, str]]:
 def by_device(op: Operation) -> bool:
     """Does a device store in this step?"""
     return any(type(one) is HandleWrite for one in lines_of(op))
-
-
-def position_of(scenario: Scenario, policy: Policy, number: int) -> Position:
-    """Raises WithinBlock: the micro-steps of a `par` block are in its order."""
-    return Position(scenario, policy, number, place_behind(units_of(scenario), number) + 1)

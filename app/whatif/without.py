@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from app.engine.draft import Violation
+from app.engine.draft import Event, Violation
 from app.engine.outcome import Outcome
 from app.scenario import units_of
 from app.trace import Run, play
@@ -134,18 +134,20 @@ def compared(run: Run, number: int, again: Run, now: int) -> Row:
 
 def line_of(run: Run, number: int) -> str:
     played, source = run.steps[number], run.scenario.steps[number - 1]
-    return told(source.text, played.outcome, events_of(run, number), played.violations)[0]
+    return told(
+        source.text, played.outcome, deciding(played), played.violations,
+        lambda event: said(run, number, event),
+    )[0]  # fmt: skip
 
 
-def events_of(run: Run, number: int) -> list[Json]:
+def deciding(played: Played) -> list[Event]:
     """Draining batches decides nothing, and is left out."""
-    played, actor = run.steps[number], run.scenario.steps[number - 1].op.actor
-    before = run.steps[number - 1].after
-    return [
-        event_json(event, actor, before, played.after)
-        for event in played.events
-        if event.reason.kind != "count"
-    ]
+    return [event for event in played.events if event.reason.kind != "count"]
+
+
+def said(run: Run, number: int, event: Event) -> Json:
+    actor = run.scenario.steps[number - 1].op.actor
+    return event_json(event, actor, run.steps[number - 1].after, run.steps[number].after)
 
 
 def changes_of(run: Run, number: int, other: Run, now: int) -> tuple[Change, ...]:
@@ -179,14 +181,17 @@ def decisions(played: Played) -> list[tuple[object, ...]]:
             event.reason.kind, event.reason.function, event.reason.decision, event.reason.rule,
             event.mm, event.vpn,
         )
-        for event in played.events
-        if event.reason.kind != "count"
+        for event in deciding(played)
     ]  # fmt: skip
 
 
 def decision(run: Run, number: int, at: int) -> str:
-    events = events_of(run, number)
-    return f"{events[at]['decision']} {events[at]['because']}" if at < len(events) else "–"
+    events = deciding(run.steps[number])
+    return spoken(said(run, number, events[at])) if at < len(events) else "nothing more"
+
+
+def spoken(event: Json) -> str:
+    return f"{event['decision'].rstrip('.')}: {event['because']}"
 
 
 def outcome_words(outcome: Outcome) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.engine.draft import Violation
+from app.engine.draft import Event, Violation
 from app.engine.outcome import Outcome
 
 Json = dict[str, Any]
@@ -27,9 +28,13 @@ def verdict(violations: tuple[Violation, ...]) -> str:
 
 
 def told(
-    text: str, outcome: Outcome, events: list[Json], violations: tuple[Violation, ...]
+    text: str,
+    outcome: Outcome,
+    events: Sequence[Event],
+    violations: tuple[Violation, ...],
+    say: Callable[[Event], Json],
 ) -> tuple[str, int]:
-    """(one line, how telling it is)."""
+    """(one line, how telling it is). `say` puts an event in words, as `trace/1` has it."""
     if outcome.error or (outcome.reason and not violations and not shows(events)):
         # Declined: what led there is not what a reader asks for.
         reason = outcome.reason or "it fails"
@@ -41,13 +46,13 @@ def told(
     if violations:
         parts.append(f"{verdict(violations)}: {violations[0].because}")
         weight += VIOLATES
-    best = max(events, key=lambda event: WEIGHT.get(event["kind"], 0), default=None)
+    best = max(events, key=lambda event: WEIGHT.get(event.reason.kind, 0), default=None)
     if best is not None:
-        weight += WEIGHT.get(best["kind"], 1)
+        weight += WEIGHT.get(best.reason.kind, 1)
         if not violations:
-            alike = sum(event["kind"] == best["kind"] for event in events)
+            alike = sum(event.reason.kind == best.reason.kind for event in events)
             more = f" (and {alike - 1} more)" if alike > 1 else ""
-            parts.append(f"{best['decision'].rstrip('.')}{more}")
+            parts.append(f"{say(best)['decision'].rstrip('.')}{more}")
     if outcome.value is not None or outcome.values:
         parts.append(f"reads {' '.join(map(str, outcome.values or (outcome.value,)))}")
         weight += READS
@@ -57,6 +62,6 @@ def told(
     return "; ".join(parts) or "changes nothing you can see", weight
 
 
-def shows(events: list[Json]) -> bool:
+def shows(events: Sequence[Event]) -> bool:
     """Did something happen that is more than a refusal and a drained batch?"""
-    return any(event["kind"] not in ("keep", "refuse", "count") for event in events)
+    return any(event.reason.kind not in ("keep", "refuse", "count") for event in events)

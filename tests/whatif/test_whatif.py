@@ -12,10 +12,12 @@ from app.service import page_steps
 from app.trace import Run, play
 from app.whatif import (
     Action,
+    Actions,
     NotBroken,
     WithinBlock,
     actions_at,
     branch_text,
+    follow,
     minimise,
     rules_off,
     without,
@@ -44,9 +46,12 @@ def run_of(text: str, policy: str = "linux") -> Run:
     return play(parse(text.rstrip("\n")), policy)
 
 
+def at(run: Run, step: int, room: int = 20_000) -> Actions:
+    return actions_at(run, follow(run), step, room)
+
+
 def asked(text: str, step: int, policy: str = "linux") -> dict[str, Action]:
-    found = actions_at(parse(text), policies.get(policy), step, 60_000)
-    return {action.text: action for action in found.all}
+    return {action.text: action for action in at(run_of(text, policy), step).all}
 
 
 # -- possible next steps ----------------------------------------------------------------------
@@ -59,7 +64,7 @@ def test_what_is_possible_plays_and_what_is_not_has_a_reason(
 ) -> None:
     scenario = parse(text)
     step = data.draw(st.integers(0, len(scenario.steps)))
-    found = actions_at(scenario, LINUX, step, 60_000)
+    found = at(play(scenario, "linux"), step)
     assert found.all
     for action in found.all:
         assert action.words
@@ -93,7 +98,7 @@ def test_what_would_happen_is_the_engines() -> None:
     assert write.violations == ("isolation",)
     assert write.words.startswith("violates isolation: g was taken by B")
     assert asked(LEAK, 5)["A write buf 1"].words == "f0 is copied to f1; A.buf[0] maps f1, writable"
-    first = actions_at(parse(LEAK), policies.get("mapcount"), 5, 60_000).telling
+    first = at(run_of(LEAK, "mapcount"), 5).telling
     assert first[0].text == "A write buf 1"
     assert len(first) == 9
 
@@ -114,7 +119,7 @@ def test_pages_that_look_alike_are_asked_about_once() -> None:
 
 
 def test_costly_steps_are_left_out_and_said() -> None:
-    found = actions_at(parse("A mmap buf 5000\n"), LINUX, 1, 12_000)
+    found = at(run_of("A mmap buf 5000\n"), 1, 12_000)
     texts = {action.text for action in found.all}
     assert "A read buf[0]" in texts
     assert found.left_out
@@ -125,8 +130,8 @@ def test_within_a_par_block_its_order_goes_on() -> None:
     scenario = parse(PAR)
     inside = next(n for n in range(1, 9) if scenario.steps[n - 1].line == 5)
     with pytest.raises(WithinBlock) as caught:
-        actions_at(scenario, LINUX, inside, 60_000)
-    assert actions_at(scenario, LINUX, caught.value.end, 60_000).telling
+        at(run_of(PAR), inside)
+    assert at(run_of(PAR), caught.value.end).telling
 
 
 def test_a_continuation_knows_what_the_text_knows() -> None:
