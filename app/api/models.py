@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -95,10 +96,7 @@ class Expectations(Exact):
 class NewMinimisation(Exact):
     """Which violation shall stay, and how much work finding the shortest text may be."""
 
-    kind: str = Field(
-        description="isolation, coherence, spurious-copy, use-after-free or invariant",
-        examples=["isolation"],
-    )
+    kind: Literal["isolation", "coherence", "spurious-copy", "use-after-free", "invariant"]
     budget: int | None = Field(
         default=None, ge=1, le=100_000_000,
         description="Page-steps of all scenarios played together; the server has a most of its own",

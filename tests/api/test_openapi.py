@@ -13,6 +13,7 @@ from schemathesis.checks import positive_data_acceptance
 
 OPERATIONS = {
     "POST /api/v1/runs",
+    "POST /api/v1/runs/{run_id}/minimise",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps/{step}",
     "GET /api/v1/policies",
@@ -30,6 +31,7 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 CASES = [(label, POSITIVE) for label in sorted(OPERATIONS)] + [
     # The others take nothing that could be wrong.
     ("POST /api/v1/runs", NEGATIVE),
+    ("POST /api/v1/runs/{run_id}/minimise", NEGATIVE),
     ("GET /api/v1/runs/{run_id}", NEGATIVE),
     ("GET /api/v1/runs/{run_id}/steps/{step}", NEGATIVE),
 ]

@@ -180,7 +180,7 @@ def test_minimise_by_the_json_interface(client: TestClient, leak: str, forks: st
     refused = client.post(f"/api/v1/runs/{forks}/minimise", json={"kind": "isolation"})
     assert refused.status_code == 422
     assert refused.json()["type"] == "urn:cowscope:not-violated"
-    assert client.post("/api/v1/runs/nope/minimise", json={"kind": "x"}).status_code == 404
+    assert client.post("/api/v1/runs/nope/minimise", json={"kind": "isolation"}).status_code == 404
     body = {"kind": "isolation", "budget": 0}
     assert client.post(f"/api/v1/runs/{leak}/minimise", json=body).status_code == 422
 
