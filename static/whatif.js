@@ -6,7 +6,7 @@
   const KEPT = 40;
   let waiting = 0;
 
-  const put = (panel, html) => { panel.querySelector('.next-in').innerHTML = html; };
+  const put = (panel, html) => { panel.querySelector('.coming-in').innerHTML = html; };
 
   async function ask(panel) {
     const { src } = panel.dataset;
@@ -16,13 +16,13 @@
       const html = await got.text();
       kept.set(src, html);
       if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-      const now = document.getElementById('next');
+      const now = document.getElementById('coming');
       if (now && now.dataset.src === src) put(now, html);
     } catch { /* no network: the link stays */ }
   }
 
   function settle() {
-    const panel = document.getElementById('next');
+    const panel = document.getElementById('coming');
     clearTimeout(waiting);
     if (!panel || panel.dataset.asked) return;
     panel.dataset.asked = 'yes';
@@ -34,7 +34,7 @@
 
   // where the list has no room the key leads to its page
   document.addEventListener('keydown', e => {
-    const panel = document.getElementById('next');
+    const panel = document.getElementById('coming');
     if (e.key !== 'b' || !panel || panel.getClientRects().length) return;
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('input, textarea, select')) return;
     if (document.documentElement.dataset.keys !== 'few') panel.querySelector('header a').click();
@@ -43,7 +43,7 @@
   // digits choose only when the list has the focus: elsewhere they are the policies
   document.addEventListener('keydown', e => {
     if (e.ctrlKey || e.metaKey || e.altKey || !/^[1-9]$/.test(e.key)) return;
-    const panel = e.target.closest('#next');
+    const panel = e.target.closest('#coming');
     if (!panel || e.target.closest('input:not([type=radio])')) return;
     e.preventDefault();
     e.stopPropagation();

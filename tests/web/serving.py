@@ -16,10 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.resources import resource
-from app.service.runs import RunService
+from app.service import RunService, WhatIfs
 from app.settings import Settings
 from app.store import migrate, open_engine
-from app.web import explorer, templating
+from app.web import explorer, templating, whatif_routes
 
 FORKS = """title: Pinned and swapped pages across two forks
 A mmap buf 4
@@ -79,7 +79,11 @@ def explorer_app(settings: Settings) -> FastAPI:
     app.state.runs = RunService(app.state.engine, settings)
     errors.install(app)
     app.include_router(templating.router())
-    steps = explorer.Explorer(templating.environment(settings), settings)
+    templates = templating.environment(settings)
+    # The explorer asks for the steps that could come next.
+    app.state.whatifs = WhatIfs(app.state.runs, settings)
+    app.include_router(whatif_routes.router(app.state.runs, app.state.whatifs, templates))
+    steps = explorer.Explorer(templates, settings)
     app.include_router(explorer.router(app.state.runs, steps, settings))
     app.mount("/static", StaticFiles(directory=resource("static")))
     app.add_middleware(StrictPolicy)
