@@ -83,10 +83,6 @@ def conformance_url() -> str:
     return "/conformance"
 
 
-def misconception_url(slug: str) -> str:
-    return f"/misconceptions/{quote(slug, safe='')}"
-
-
 def question_url(question_id: str) -> str:
     """A question on a step, to be answered alone."""
     return f"/q/{quote(question_id, safe='~@:')}"

@@ -20,6 +20,7 @@ from . import (
     home,
     learn,
     matrix_routes,
+    misconceptions,
     problems,
     quiz,
     reference,
@@ -62,6 +63,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(conformance.router(runs, templates, settings))
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
+    app.include_router(misconceptions.router(runs, templates))
     steps = explorer.Explorer(templates, settings)
     app.include_router(rooms.router(app, templates, steps))
     explored = explorer.router(runs, steps, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import jinja2
@@ -23,7 +24,7 @@ from app.urls import question_url, scenario_url, step_url
 
 from . import drawing
 from .glimpse import glimpse, survey
-from .layout import lay_out
+from .layout import lay_out_numbered
 from .scene import scene_of
 from .templating import look_of
 
@@ -114,9 +115,18 @@ class Answered(Struct, frozen=True):
     right: bool
 
 
+def seen_steps(run: Run, first: int, last: int) -> Iterator[tuple[int, Json]]:
+    """The steps that a picture shows, by number; of those before only what they were."""
+    for number, step in enumerate(survey(run)):
+        if number < first:
+            yield number, {"text": step.get("text", ""), "state": {"processes": {}}}
+        elif number <= last:
+            yield number, step
+
+
 def state_of(run: Run, number: int, first: int, last: int, marked: bool = False) -> State:
     """State `number`, in a layout of the states `first` to `last`: none gives away what comes."""
-    layout = lay_out(list(survey(Run(run.scenario, run.policy, run.steps[first : last + 1]))))
+    layout = lay_out_numbered(seen_steps(run, first, last))
     step, before = glimpse(run, number, layout)
     scene = scene_of(layout, number, step, before if marked else {"state": step["state"]})
     title = f"Memory after step {number}" if number else "Memory before the first step"
