@@ -7,10 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.engine.policy import Policy
-from app.engine.state import Machine
+from app.engine.state import Machine, Present, exclusive_bit, mappings, walk
 
 from .frames import flags
-from .reading import raw
+from .names import frame_label
+from .reading import place_of
+from .state import exclusively_mapped
 from .subject import ZEROES_NAMES, Subject
 
 Json = dict[str, Any]
@@ -71,33 +73,34 @@ def agreement(
     None for what has neither.
     """
     if subject.kind == "page":
-        if thing["kind"] != "present" or thing["frame"] in ZEROES_NAMES:
-            return None
-        frame = raw(machine, Subject("frame", thing["frame"]))
-        if frame is not None and thing["mapped_by"] == "pmd":
-            frame = raw(machine, Subject("frame", frame["head"]))  # the bit is the head's
-        once, in_pte = thing["exclusively_mapped"], bool(thing.get("exclusive_pte"))
-    elif subject.kind == "frame" and "refcount" in thing and thing["mapcount"]:
-        frame, once, in_pte = thing, thing["mapcount"] == 1, False
+        found = place_of(machine, subject.thing)
+        places: tuple[tuple[int, int], ...] = (
+            () if found is None else ((found[0], found[1].start + found[2]),)
+        )
+    elif subject.kind == "frame" and "refcount" in thing:
+        places = mappings(machine, int(subject.thing[1:]))
     else:
         return None
-    if frame is None or "anon" not in frame["flags"]:
+    walked = [walk(machine.tables[mm], machine.config.huge, vpn) for mm, vpn in places]
+    ptes = [pte for pte in walked if type(pte) is Present and machine.folios[pte.pfn].anon]
+    if not ptes:
         return None
     if policy.bit == "none":
         return True, "This rule keeps no exclusive bit; pagemap’s bit 56 only counts mappings."
-    if policy.bit == "pte":
-        if subject.kind == "frame":
-            return None
-        name, exclusive = "exclusive, in the PTE", in_pte
-    else:
-        name, exclusive = "PG_anon_exclusive", bool(frame["exclusive"])
+    in_pte = policy.bit == "pte"
+    name = "exclusive, in the PTE," if in_pte else "PG_anon_exclusive"
+    if not in_pte and ptes[0].huge:
+        name += f" of the head {frame_label(machine.folios[ptes[0].pfn].head)}"
+    pairs = [
+        (pte.exclusive if in_pte else exclusive_bit(machine, pte), exclusively_mapped(machine, pte))
+        for pte in ptes
+    ]
+    exclusive, once = next(((x, y) for x, y in pairs if x != y), pairs[0])
     if exclusive == once:
         return True, f"{name} {bit(exclusive)} = bit 56 {bit(once)}: they agree here."
     words = f"{name} {bit(exclusive)} ≠ bit 56 {bit(once)}: "
     if exclusive:
         return False, words + "bit 56 counts mappings, and there are more than one."
-    if thing.get("mapped_by") == "pmd" and frame["mapcount"] != 1:
-        return False, words + "of what a PMD maps, pagemap asks the head page only."
     return False, words + (
         "it is mapped once now, but it may have been shared: the bit stays clear "
         "until a fault finds nobody else."

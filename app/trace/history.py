@@ -171,8 +171,10 @@ def cause_of(run: Run, step: int, history: History) -> Cause:
         ),
         None,
     )
-    if done is None and decided is None and events:
-        done = events[-1]
+    if done is None and decided is None:
+        # A drained batch, say, is told of once, not of each page that was in it.
+        general = (e for e in reversed(played.events) if e.mm < 0 and e.pfn < 0 and e.slot < 0)
+        done = events[-1] if events else next(general, None)
     actor = run.scenario.steps[step - 1].op.actor
 
     def told(event: Event | None) -> Json | None:

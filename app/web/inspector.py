@@ -25,6 +25,14 @@ ROWS = 24
 FEW = 4
 """Fields named in a row about a whole thing."""
 MAX_THINGS = 24
+RARE: dict[str, tuple[str, ...]] = {
+    "page": ("exclusive", "swp_exclusive", "by"),
+    "frame": ("ksm", "thp", "hugetlb", "compound_head", "compound_tail", "order"),
+    "slot": (),
+    "handle": (),
+    "process": (),
+}
+"""Fields that are listed once a run has set them: other rules, and memory that it may not have."""
 
 
 class Row(Struct, frozen=True):
@@ -239,12 +247,17 @@ def row_of(loaded: LoadedRun, history: History, field: str, step: int, current: 
     )
 
 
+def ever(history: History, name: str) -> bool:
+    """Was the field ever set in this run?"""
+    return any(values is not None and values.get(name) for values in history.states)
+
+
 def field_rows(history: History, subject: Subject, step: int, view: View) -> Iterator[FieldRow]:
     now, was = history.at(step), history.before(step)
     if now is None:
         return
     for name, words in FIELDS[subject.kind].items():
-        if name not in now or (now[name] is None and not history.writes_of(name)):
+        if name not in now or (name in RARE[subject.kind] and not ever(history, name)):
             continue
         value = shown(now[name])
         old = shown(was[name]) if was is not None and name in was else value

@@ -44,6 +44,8 @@ def layer(layout: Layout, scene: Scene, bit: str) -> Iterator[str]:
             box = (column.x, 24, 10 + 14 * min(len(column.name), 8), 22)
             yield thing(column.name, f"process {column.name}", box)
     things: dict[str, Frame | Slot] = {**scene.frames, **scene.slots}
+    entries = [cell for cells in scene.cells for cell in cells.values()]
+    unequal = {cell.target.partition(":")[0] for cell in entries if cell.differs}
     for index, (row, cells) in enumerate(zip(layout.rows, scene.cells, strict=True)):
         for column in layout.columns:
             yield from entry(column.x, row, layout.cell_width, cells[column.name])
@@ -51,7 +53,7 @@ def layer(layout: Layout, scene: Scene, bit: str) -> Iterator[str]:
             item = layout.items[label]
             if item.row == index and it.state != "freed":
                 if isinstance(it, Frame):
-                    yield from frame(layout.frame_x, item.y, it, bit)
+                    yield from frame(layout.frame_x, item.y, it, bit == "page" and label in unequal)
                 else:
                     yield from slot(layout.frame_x, item.y + 8, it)
     for grip in layout.grips:
@@ -107,8 +109,8 @@ def entry(x: float, row: Row, width: float, cell: Cell) -> Iterator[str]:
         )
 
 
-def frame(x: float, y: float, it: Frame, bit: str) -> Iterator[str]:
-    """A struct page: gate, value, counters, ledger."""
+def frame(x: float, y: float, it: Frame, unequal: bool) -> Iterator[str]:
+    """A struct page: gate, value, counters, ledger; `unequal` puts a ≠ on the gate."""
     label, links = it.label, it.label
     yield thing(
         label,
@@ -118,9 +120,9 @@ def frame(x: float, y: float, it: Frame, bit: str) -> Iterator[str]:
     )
     words = "exclusive" if it.exclusive else "not exclusive"
     yield part(f"{label}.exclusive", words, (x, y, 22, FRAME_HEIGHT), links)
-    if bit == "page" and disagree(it):
+    if unequal:
         yield text(x + 11, y + FRAME_HEIGHT - 6, "≠", "neq")
-        words = f"pagemap says {'' if it.map.now == 1 else 'not '}exclusively mapped"
+        words = f"pagemap says {'not ' if it.exclusive else ''}exclusively mapped"
         yield part(f"{label}.bit56", words, (x, y + FRAME_HEIGHT - 20, 22, 20), links)
     box = (x + 26, y + 6, 48, FRAME_HEIGHT - 12)
     yield part(f"{label}.value", f"holds {it.value.now}", box, links)
@@ -138,12 +140,6 @@ def frame(x: float, y: float, it: Frame, bit: str) -> Iterator[str]:
         at += width + LETTER
     words = ", ".join(token.title for token in it.holders) or "held by nobody"
     yield part(f"{label}.holders", words, (x + 86, y + 46, FRAME_WIDTH - 92, 18), links)
-
-
-def disagree(it: Frame) -> bool:
-    """Does pagemap's bit 56, which counts mappings, say something else than the exclusive bit?"""
-    anonymous = it.words.split(" ")[0] in ("anon", "ksm")
-    return anonymous and it.map.now > 0 and it.exclusive != (it.map.now == 1)
 
 
 def counted(name: str, count: Count) -> str:

@@ -25,6 +25,7 @@ class Cell(Struct, frozen=True):
     target   frame or slot label, "" for none; `was` the one of the step before, if it differs
     bits     set letters out of PWDSU; `flips` those that differ from the step before
     note     a second line in words
+    differs  pagemap's bit 56, which counts mappings, does not say what the exclusive bit says
     place    whose entry of which page, `A.buf[0]`; "" where there is none to select
     """
 
@@ -36,6 +37,7 @@ class Cell(Struct, frozen=True):
     note: str = ""
     changed: bool = False
     exclusive: bool = False
+    differs: bool = False
     place: str = ""
 
     @property
@@ -193,8 +195,22 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
         note=note_of(entry),
         changed=changed,
         exclusive=marker,
+        differs=differs(entry, here, now["frames"]),
         place=row.place(process),
     )
+
+
+def differs(entry: Json, label: str, frames: Json) -> bool:
+    """Is an anonymous page exclusive and mapped more than once, or the other way round?
+
+    Of what a PMD maps both are the head page's. What the picture has no frame for is left alone.
+    """
+    frame = frames.get(label.partition(":")[0])
+    if frame is not None and entry.get("mapped_by") == "pmd":
+        frame = frames.get(frame.get("head"))
+    if frame is None or "anon" not in frame.get("flags", ()):
+        return False
+    return bool(entry.get("exclusively_mapped")) != bool(frame.get("exclusive"))
 
 
 def shown(found: tuple[Json, int], row: Row) -> str:

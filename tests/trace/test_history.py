@@ -113,7 +113,7 @@ def test_the_steps_that_wrote_a_count_and_the_rule_that_decided() -> None:
     assert str(subject) == "f0.ref"
     history = history_of(run, subject)
     assert history.writes_of("ref") == (2, 3, 4, 5, 6)
-    assert [(c.old, c.new) for c in history.changes(6, "ref")] == [("2", "1")]
+    assert [c.new for c in history.changes(6, "ref")] == ["1"]
     assert history.last_writer(7, "ref") == 6
     assert neighbours(history.writes_of("ref"), 3) == (2, 4)
     assert neighbours(history.writes_of("ref"), 6) == (5, None)

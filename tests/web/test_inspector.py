@@ -11,9 +11,17 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jinja2 import Environment, meta
 
+from app.scenario.library import library
 from app.settings import Settings
+from app.trace import play
+from app.trace.facts import agreement
+from app.trace.reading import raw
+from app.trace.subject import Subject
 from app.web import inspector, templating
 from app.web.dress import whole
+from app.web.glimpse import glimpse, survey
+from app.web.layout import lay_out
+from app.web.scene import scene_of
 from app.web.view import View, view_of
 from tests.web.serving import FORKS, LEAK, explorer_app, make_run
 
@@ -212,6 +220,24 @@ def test_the_two_exclusives_are_held_side_by_side(app: FastAPI, client: TestClie
     without = client.get(f"/r/{make_run(app, LAZY, 'mapcount')}/5?sel=f0&tab=fields").text
     assert 'class="neq"' not in without
     assert "keeps no exclusive bit" in without
+
+
+@pytest.mark.parametrize(
+    "slug", ["lazy-bit", "huge-one-write", "huge-last-page", "ksm-never-reused"]
+)
+def test_the_drawing_and_the_inspector_agree_on_where_they_differ(slug: str) -> None:
+    run = play(next(s.scenario for s in library() if s.slug == slug), "linux")
+    layout = lay_out(list(survey(run)))
+    for number in range(len(run) + 1):
+        machine = run.steps[number].after
+        scene = scene_of(layout, number, *glimpse(run, number, layout))
+        cells = [cell for row in scene.cells for cell in row.values() if cell.target[:1] == "f"]
+        for cell in cells:
+            entry = Subject("page", cell.place)
+            thing = raw(machine, entry)
+            assert thing is not None
+            found = agreement(machine, run.policy, entry, thing)
+            assert cell.differs == (found is not None and not found[0])
 
 
 def test_watched_fields_are_rows_of_jumps(app: FastAPI, client: TestClient) -> None:
