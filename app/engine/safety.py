@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from immutables import Map
+
 from .draft import Violation, vma_of
 from .policy import Policy
 from .state import (
@@ -32,6 +34,23 @@ from .state import (
 Key = tuple[object, ...]
 
 
+class SwapEntries:
+    """Which pages name which swap slot: read off the page tables once, when somebody asks."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.found: dict[int, list[tuple[int, int]]] | None = None
+
+    def of(self, slot: int) -> list[tuple[int, int]]:
+        if self.found is None:
+            self.found = {}
+            for mm, table in self.machine.tables.items():
+                for vpn, pte in table.items():
+                    if type(pte) is Swapped:
+                        self.found.setdefault(pte.slot, []).append((mm, vpn))
+        return self.found.get(slot, [])
+
+
 class Audit:
     """The predicates that are broken now, by subject."""
 
@@ -39,22 +58,52 @@ class Audit:
         self.policy = policy
         self.broken: dict[Key, Violation] = {}
         self.told: set[object] = set()
+        self.handles: Map[str, Handle] = Map()
+        self.on_zero_page: set[str] = set()
+        self.racing = False
 
     def after(
         self, machine: Machine, touched: Iterable[int], *, device: bool = False
     ) -> list[Violation]:
         """The violations that are new in `machine`. `device`: the step was a store by a handle."""
         fresh: list[Violation] = []
+        swapped = SwapEntries(machine)
         for subject in touched:
             found = (
-                self.frame(machine, subject, device)
+                self.frame(machine, subject, swapped, device)
                 if subject >= 0
-                else slot_marks(machine, self.policy, ~subject)
+                else slot_marks(machine, self.policy, ~subject, swapped)
             )
             fresh += self.compare(subject, dict(found))
-        if machine.handles or any(key[0] == "handles" for key in self.broken):
-            fresh += self.compare("handles", dict(handle_links(machine)))
+        for name in self.concerned(machine, touched):
+            fresh += self.compare(("handle", name), dict(handle_links(machine, name)))
         return fresh
+
+    def concerned(self, machine: Machine, touched: Iterable[int]) -> list[str]:
+        """The handles whose link to their owner may have changed: what they hold was touched.
+
+        A pin of the zero page holds no frame; and while lines of a `par` block are on their way,
+        what they have locked is nobody's to judge.
+        """
+        if machine.handles is not self.handles:
+            gone = [name for name in self.handles if name not in machine.handles]
+            self.handles = machine.handles
+            self.on_zero_page = {
+                name
+                for name, handle in machine.handles.items()
+                if any(pfn == ZERO_PFN for _, pfn in handle.pages)
+            }
+        else:
+            gone = []
+        racing, self.racing = self.racing, bool(machine.flights)
+        if racing or self.racing:
+            return [*gone, *machine.handles]
+        names = dict.fromkeys((*gone, *self.on_zero_page))
+        for pfn in touched:
+            if pfn in machine.folios:
+                folio = folio_of(machine, pfn)
+                names.update(dict.fromkeys((*folio.pins, *folio.gets)))
+        return [name for name in names if name in machine.handles or name in gone]
 
     def compare(self, subject: object, found: dict[Key, Violation]) -> list[Violation]:
         known = {key for key in self.broken if key[0] == subject}
@@ -72,7 +121,9 @@ class Audit:
         self.broken.update(keyed)
         return fresh
 
-    def frame(self, machine: Machine, pfn: int, device: bool) -> Iterator[tuple[Key, Violation]]:
+    def frame(
+        self, machine: Machine, pfn: int, swapped: SwapEntries, device: bool
+    ) -> Iterator[tuple[Key, Violation]]:
         folio = machine.folios.get(pfn)
         if folio is None:
             yield from freed_but_held(machine, pfn)
@@ -81,7 +132,7 @@ class Audit:
         if not busy:
             yield from counts(machine, pfn, folio)
         if folio.anon:
-            yield from contents(machine, pfn, folio, device)
+            yield from contents(machine, pfn, folio, swapped, device)
             yield from handle_views(machine, pfn, folio)
         if folio.anon and not busy:
             yield from exclusivity(machine, self.policy, pfn, folio)
@@ -129,28 +180,21 @@ def slot_of(machine: Machine, pfn: int) -> int:
     return -1 if first < 0 else first + pfn - page.head
 
 
-def places(machine: Machine, pfn: int) -> Iterator[tuple[int, int]]:
+def places(machine: Machine, pfn: int, swapped: SwapEntries) -> Iterator[tuple[int, int]]:
     """Every page that shows this frame: mapped, or swapped out with the frame as swap cache."""
     yield from mappings(machine, pfn)
     slot = slot_of(machine, pfn)
     if slot >= 0 and machine.slots[slot].count:
-        yield from entries_of(machine, slot)
-
-
-def entries_of(machine: Machine, slot: int) -> Iterator[tuple[int, int]]:
-    for mm, table in machine.tables.items():
-        for vpn, pte in table.items():
-            if type(pte) is Swapped and pte.slot == slot:
-                yield mm, vpn
+        yield from swapped.of(slot)
 
 
 def contents(
-    machine: Machine, pfn: int, folio: Folio, device: bool
+    machine: Machine, pfn: int, folio: Folio, swapped: SwapEntries, device: bool
 ) -> Iterator[tuple[Key, Violation]]:
     """I1, I3: no mm sees what another mm, or another mm's device, stored."""
     data = folio.data
     forming = {f.child for f in machine.flights}
-    for mm, vpn in places(machine, pfn):
+    for mm, vpn in places(machine, pfn, swapped):
         if mm in forming:
             continue
         owed = machine.ghosts[mm].get(vpn, ZEROES)
@@ -199,31 +243,29 @@ def handle_views(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key
         )  # fmt: skip
 
 
-def handle_links(machine: Machine) -> Iterator[tuple[Key, Violation]]:
+def handle_links(machine: Machine, name: str) -> Iterator[tuple[Key, Violation]]:
     """C1, C2: the owner's page table leads to the frame that its pin (or writing GET) holds."""
-    for name, handle in machine.handles.items():
-        if not promised(handle):
+    handle = machine.handles.get(name)
+    if handle is None or not promised(handle) or handle.owner not in machine.tables:
+        return
+    predicate = "C1" if handle.kind == "pin" else "C2"
+    for page, (vpn, pfn) in enumerate(handle.pages):
+        if vpn < 0 or any((handle.owner, vpn) in f.locks for f in machine.flights):
             continue
-        predicate = "C1" if handle.kind == "pin" else "C2"
-        for page, (vpn, pfn) in enumerate(handle.pages):
-            if vpn < 0 or handle.owner not in machine.tables:
-                continue
-            if any((handle.owner, vpn) in f.locks for f in machine.flights):
-                continue
-            if linked(machine, handle.owner, vpn, pfn):
-                continue
-            if pfn == ZERO_PFN and not handle.longterm:
-                continue
-            yield (
-                (predicate, name, page),
-                Violation(
-                    "coherence", predicate,
-                    f"{name} still holds the old page: {handle.process} and the device behind "
-                    f"{name} no longer see the same bytes",
-                    handle.owner, vpn, pfn, name, page, held(machine, pfn).value,
-                    machine.ghosts[handle.owner].get(vpn, ZEROES).value,
-                ),
-            )  # fmt: skip
+        if pfn != ZERO_PFN and pfn not in machine.folios:
+            continue  # a frame that was freed is another violation
+        if linked(machine, handle.owner, vpn, pfn) or (pfn == ZERO_PFN and not handle.longterm):
+            continue
+        yield (
+            (predicate, page),
+            Violation(
+                "coherence", predicate,
+                f"{name} still holds the old page: {handle.process} and the device behind "
+                f"{name} no longer see the same bytes",
+                handle.owner, vpn, pfn, name, page, held(machine, pfn).value,
+                machine.ghosts[handle.owner].get(vpn, ZEROES).value,
+            ),
+        )  # fmt: skip
 
 
 def promised(handle: Handle) -> bool:
@@ -304,12 +346,14 @@ def pinned_by(machine: Machine, pfn: int) -> str:
     return ""
 
 
-def slot_marks(machine: Machine, policy: Policy, slot: int) -> Iterator[tuple[Key, Violation]]:
+def slot_marks(
+    machine: Machine, policy: Policy, slot: int, swapped: SwapEntries
+) -> Iterator[tuple[Key, Violation]]:
     """K4: a swap entry that is marked exclusive is the only one."""
     value = machine.slots.get(slot)
     if value is None or value.count < 2 or not policy.swap_exclusive:
         return
-    for mm, vpn in entries_of(machine, slot):
+    for mm, vpn in swapped.of(slot):
         pte = machine.tables[mm][vpn]
         if type(pte) is Swapped and pte.exclusive:
             why = f"marked exclusive, and {value.count} swap entries name the slot"

@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "reuse-fallback",
-        "Without the bit, counting mappings or references may prove that the page is its own.",
+        "Where no bit says so, counting mappings or references may prove that the page is its own.",
         {"reuse": "never"},
     ),
     Rule(

@@ -211,7 +211,7 @@ DRAINED = Reason(
     "",
     "lru_add_drain",
     "CPU {0} drains its LRU batches.",
-    "{1} pages lose the batch's reference",
+    "references that the batches gave back: {1}",
     "mm/swap.c",
 )
 SWAPCACHE_FREED = Reason(
