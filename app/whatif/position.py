@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 from msgspec import Struct
 
 from app.engine import Machine, step
 from app.engine.draft import Violation
 from app.engine.operations import Exit, HandleRelease, HandleWrite, Operation
-from app.engine.safety import Audit, Key
+from app.engine.safety import Audit
 from app.engine.step import Step
 from app.scenario import Continuation, Scenario, units_of
 from app.trace import Run
@@ -17,28 +18,35 @@ from app.trace.run import lines_of
 
 from .alter import place_behind
 
-
-class Known(Struct, frozen=True):
-    """What an audit knows after a step: predicates that are broken, stores that were told."""
-
-    broken: dict[Key, Violation]
-    told: frozenset[object]
+Known = Audit
+"""An audit as it stood after a step. Nobody may change it: `play` goes on with a copy."""
 
 
 def follow(run: Run) -> tuple[Known, ...]:
-    """The audit's knowledge after each step, 0 to N. Plays the run once more: states are kept
-    with it, which frames a step touched is not."""
+    """The audit after each step, 0 to N. Plays the run once more: states are kept with it, which
+    frames a step touched is not."""
     audit = Audit(run.policy)
-    out = [Known({}, frozenset())]
+    out = [copied(audit)]
     for number, source in enumerate(run.scenario.steps):
         done = step(run.steps[number].after, source.op, run.policy, explain=False)
         audit.after(done.after, done.touched, device=by_device(source.op))
+        kept = copied(audit)
         last = out[-1]
-        if audit.broken == last.broken and len(audit.told) == len(last.told):
-            out.append(last)
-        else:
-            out.append(Known(dict(audit.broken), frozenset(audit.told)))
+        if kept.broken == last.broken:
+            kept.broken = last.broken
+        if kept.told == last.told:
+            kept.told = last.told
+        out.append(kept)
     return tuple(out)
+
+
+def copied(audit: Audit) -> Audit:
+    """An audit that goes on by itself, whatever it keeps."""
+    out = copy(audit)
+    for name, value in vars(audit).items():
+        if isinstance(value, dict | set | list):
+            setattr(out, name, value.copy())
+    return out
 
 
 class Tried(Struct, frozen=True):
@@ -67,9 +75,7 @@ class Position:
     def play(self, op: Operation) -> Tried:
         """Play an operation from here; the position stays. Raises NotModelled."""
         done = step(self.machine, op, self.policy)
-        audit = Audit(self.policy)
-        audit.broken = dict(self.known.broken)
-        audit.told = set(self.known.told)
+        audit = copied(self.known)
         found = audit.after(done.after, done.touched, device=by_device(op))
         return Tried(done, (*done.violations, *found))
 
