@@ -130,7 +130,7 @@ def test_steps_keep_the_selection_and_the_tab(app: FastAPI, client: TestClient) 
     assert not re.search(rf'<body.*href="/r/{run}/\d+"', page, re.DOTALL)
     assert '<input type="hidden" name="sel" value="A.buf[0].w">' in page
     assert 'href="?sel=f0&amp;tab=fields&amp;watch=f0.ref"' in page
-    assert f'<link rel="canonical" href="/r/{run}/4">' in page
+    assert re.search(rf'<link rel="canonical" href="[^"?]*/r/{run}/4">', page)
     went = client.get(f"/r/{run}/step?step=2&sel=f0.ref")
     assert went.headers["location"] == f"/r/{run}/2?sel=f0.ref"
     switched = client.get(f"/r/{run}/4?policy=mapcount&sel=f0.ref")
