@@ -127,8 +127,8 @@ def may_reuse_huge(m: Draft, mm: int, vpn: int, head: int, pte: Present) -> bool
     value = m.compounds[head]
     if policy.huge_reuse == "mapcount":
         count = max_mapcount(m, head, value)
-        m.say(reasons.HUGE_ALONE if count == 1 else reasons.HUGE_HELD, mm, vpn, head,
-              f"no page of it has more than {count} mappings and swap entries")  # fmt: skip
+        why = f"mappings and swap entries of its most used page: {count}"
+        m.say(reasons.HUGE_ALONE if count == 1 else reasons.HUGE_HELD, mm, vpn, head, why)
         return count == 1
     if value.slot >= 0 and value.refcount == 1 + value.pages:
         large.free_swap(m, head)

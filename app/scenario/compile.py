@@ -64,7 +64,7 @@ class Compiler:
         pages = number(size)
         words = self.words(
             options,
-            (("ro", "none"), ("thp", "hugetlb", "file"), ("shared", "file"), ("none", "populate")),
+            (("ro", "none"), ("thp", "hugetlb", "file"), ("shared", "file")),
         )
         if not pages:
             raise Wrong(size, "A range has at least one page.", "For example: mmap buf 1.")
@@ -216,7 +216,7 @@ class Compiler:
         return ops.Hold("kernel", str(c[0]), self.names.page(c[0], c[1]), count)
 
     def unhold(self, c: list[Any]) -> ops.Operation:
-        return ops.Unhold("kernel", str(c[0]), self.names.page(c[0], c[1]))
+        return ops.Unhold("kernel", str(c[0]), self.names.place(c[0], c[1]))
 
     def __getattr__(self, verb: str) -> Callable[[list[Any]], ops.Operation]:
         """Verbs that only name a place are all compiled alike."""

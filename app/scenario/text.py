@@ -17,7 +17,8 @@ MAX_FRAMES = 65_536
 
 KEYS = ["title", "group", "tags", "summary", "policy", "huge", "swap", "cpus", "memory"]
 
-HEADER = re.compile(r"(#\s*)?([A-Za-z][A-Za-z_-]*)\s*:(?:\s+(.*)|)$")
+HEADER = re.compile(r"(#\s*)?([A-Za-z][A-Za-z_-]*)\s*:\s*(.*)$")
+POLICY = re.compile(r"[a-z][a-z-]*(@[0-9.]+)?(:-[a-z-]+)*")
 NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18}")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -85,8 +86,12 @@ def split_head(lines: list[Line], errors: list[ScenarioError]) -> tuple[Head, li
     for line in lines:
         match = HEADER.match(line.text) if not body else None
         if match and match[2] != "order" and (not match[1] or match[2] in KEYS):
-            value = (match[3] or "").split("#")[0]
-            take_header(head, match[2], value.strip(), line, summary, errors)
+            value = match[3].split("#")[0].strip()
+            wrong: list[ScenarioError] = []
+            take_header(head, match[2], value, line, summary, wrong)
+            # Behind “#” a line that does not fit a header is a remark that looks like one.
+            if not match[1]:
+                errors += wrong
             continue
         text = line.text.split("#")[0].rstrip()
         if text:
@@ -110,6 +115,8 @@ def take_header(
         setattr(head, key, value)
     elif key == "tags":
         head.tags = tuple(tag.strip() for tag in value.split(",") if tag.strip())
+    elif key == "policy" and line.text.startswith("#") and not POLICY.fullmatch(value):
+        pass
     elif key == "policy":
         head.policy = value
         head.policy_at = (line.number, line.indent + max(line.text.find(value), 0) + 1)

@@ -168,3 +168,18 @@ def test_expectations_and_notes_belong_to_the_step_before() -> None:
     assert [note.text for note in step.notes] == ["see"]
     page = ExpectPage(3, "expect A buf not exclusive", "A", Place("buf", 0, 2), "exclusive", True)
     assert step.expects == (page, ExpectViolation(5, "expect no violation", None))
+
+
+def test_a_header_needs_no_space_and_a_remark_may_look_like_one() -> None:
+    scenario = parse(
+        "title:x\nhuge:8\n# swap: what happens when\n# policy: how they differ\nA mmap buf 1\n"
+    )
+    assert scenario.title == "x"
+    assert scenario.config.huge == 8
+    assert scenario.config.swap == "zram"
+    assert scenario.policy is None
+
+
+def test_unhold_takes_a_place_of_several_pages() -> None:
+    text = "A mmap buf 2\nA write buf 1\nkernel hold A buf[1] 3\nkernel unhold A buf\n"
+    assert str(parse(text).steps[-1].op.place) == "buf[0:2]"  # type: ignore[attr-defined]
