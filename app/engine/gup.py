@@ -135,7 +135,7 @@ def hold_pages(
     try:
         for vpn in pages:
             pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
-            taken.append((vpn, grab(m, mm, vpn, pte, name, pin=pin, write=write)))
+            taken.append((vpn, grab(m, mm, vpn, pte, name, pin=pin)))
     except Failed:
         if kind != "splice" or not taken:
             for _, pfn in taken:
@@ -148,29 +148,26 @@ def hold_pages(
     m.handles = m.handles.set(name, handle)
 
 
-def grab(
-    m: Draft, mm: int, vpn: int, pte: Present | Zero, name: str, *, pin: bool, write: bool
-) -> int:
+def grab(m: Draft, mm: int, vpn: int, pte: Present | Zero, name: str, *, pin: bool) -> int:
     """Linux try_grab_folio(): itemise one reference for handle `name`; returns the pfn."""
     if not isinstance(pte, Present):
         m.say(reasons.PINNED_ZERO, mm, vpn, -1, name)
         return ZERO_PFN
     page = m.folios[pte.pfn]
     if page.head < 0:
-        m.set_folio(pte.pfn, taken_by(page, name, pin=pin, write=write))
+        m.set_folio(pte.pfn, taken_by(page, name, pin=pin))
     else:
-        value = taken_by(m.compounds[page.head], name, pin=pin, write=write)
+        value = taken_by(m.compounds[page.head], name, pin=pin)
         m.compounds = m.compounds.set(page.head, value)
         m.touched.add(pte.pfn)
     m.say(reasons.PINNED if pin else reasons.GOT, mm, vpn, pte.pfn, name)
     return pte.pfn
 
 
-def taken_by(folio: Shares, name: str, *, pin: bool, write: bool) -> Shares:
-    dirty = folio.dirty or write
+def taken_by(folio: Shares, name: str, *, pin: bool) -> Shares:
     if pin:
-        return replace(folio, pins=(*folio.pins, name), dirty=dirty, referenced=True)
-    return replace(folio, gets=(*folio.gets, name), dirty=dirty, referenced=True)
+        return replace(folio, pins=(*folio.pins, name), referenced=True)
+    return replace(folio, gets=(*folio.gets, name), referenced=True)
 
 
 def given_back(folio: Shares, name: str, *, pin: bool) -> Shares:

@@ -270,8 +270,9 @@ def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
 
 def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
     """mprotect(2): VMA after VMA, up to a hole (do_mprotect_pkey)."""
-    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
     for vma in mapped_up_to_hole(m, mm, name, pages):
+        if vma.prot == prot:
+            continue
         part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
         change_protection(m, mm, name, part, prot)
         if vma.locked and vma.cow and not vma.writable and prot == "rw":

@@ -254,8 +254,10 @@ def handle_links(machine: Machine, name: str) -> Iterator[tuple[Key, Violation]]
             continue
         if pfn != ZERO_PFN and pfn not in machine.folios:
             continue  # a frame that was freed is another violation
-        if linked(machine, handle.owner, vpn, pfn) or (pfn == ZERO_PFN and not handle.longterm):
+        if linked(machine, handle.owner, vpn, pfn):
             continue
+        if not handle.longterm and (pfn == ZERO_PFN or not machine.folios[pfn].anon):
+            continue  # what nobody owns yet is replaced by the owner's first store
         yield (
             (predicate, page),
             Violation(

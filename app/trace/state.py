@@ -113,7 +113,7 @@ def runs(machine: Machine, mm: int, area: Area) -> Iterator[Json]:
     def shape(index: int) -> tuple[object, ...]:
         vpn = area.start + index
         pte = walk(table, huge, vpn)
-        vma = area.vmas[0] if len(area.vmas) == 1 else vma_of(area, vpn)
+        vma = vma_of(area, vpn)
         prot = None if vma is None else vma.prot
         if type(pte) is Present:
             held = machine.folios[pte.pfn]

@@ -70,7 +70,7 @@ def g2(m: Draft, f: Flight) -> Flight:
     if f.pfn not in m.folios or frozen:
         return undo(m, f)
     say(m, "g2", f.mm, vpn, f.pfn)
-    gup.grab(m, f.mm, vpn, f.pte, op.handle, pin=type(op) is ops.Pin, write=writes(op))
+    gup.grab(m, f.mm, vpn, f.pte, op.handle, pin=type(op) is ops.Pin)
     f = replace(f, taken=(*f.taken, (vpn, f.pfn)))
     return replace(f, at="g3") if m.policy.gup_grabs_first else checked(m, f)
 
