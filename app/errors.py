@@ -20,6 +20,7 @@ from app.scenario import ScenarioError, ScenarioErrors
 from app.service import Busy, RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
 from app.store import StoreUnavailable
 from app.store.answers import PollClosed, RoomFull
+from app.store.removed import RunGone
 from app.store.rooms import RoomExpired, UnknownRoom
 from app.urls import (
     api_run_url,
@@ -108,6 +109,10 @@ def of_unknown_run(error: UnknownRun, request: Request) -> Problem:
         nearest = api_run_url(error.nearest) if api else run_url(error.nearest)
         hint = f"Did you mean {error.nearest}?"
     return Problem(404, "unknown-run", "No such run", f"{error} {hint}", nearest)
+
+
+def of_gone(error: RunGone, _: Request) -> Problem:
+    return Problem(410, "run-removed", "The run was removed", str(error), "/")
 
 
 def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
@@ -231,6 +236,7 @@ HANDLERS: dict[type[Exception], Callable[[Any, Request], Problem]] = {
     TooMuchWork: of_work,
     Busy: of_busy,
     UnknownRun: of_unknown_run,
+    RunGone: of_gone,
     UnknownStep: of_unknown_step,
     WithinBlock: of_within_block,
     NotBroken: of_not_broken,

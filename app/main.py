@@ -15,7 +15,7 @@ from app.metrics import Metrics
 from app.middleware import Guard
 from app.rooms import Hub, RoomService
 from app.scenario import library
-from app.service import RunService, WhatIfs
+from app.service import Housekeeper, RunService, WhatIfs
 from app.settings import Settings
 from app.store import open_engine
 
@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.whatifs = WhatIfs(app.state.runs, settings)
     app.state.rooms = RoomService(app.state.engine, settings)
     app.state.hub = Hub(app.state.engine, settings)
+    app.state.housekeeper = Housekeeper(app.state.engine, app.state.runs)
     app.state.metrics = Metrics(app.state.runs)
     app.state.stopping = operation.Stopping(settings.drain_seconds)
     errors.install(app)
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Guard,
         metrics=app.state.metrics,
         settings=settings,
+        check_path=app.state.housekeeper.check,
         remembered=app.state.remembered,
     )
     return app
@@ -68,9 +70,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.stopping.watch()
     ending = asyncio.create_task(end_streams(app))
+    housekeeping = asyncio.create_task(app.state.housekeeper.keep())
     yield
     app.state.whatifs.close()
     ending.cancel()
+    housekeeping.cancel()
     app.state.hub.close()
     app.state.rooms.close()
     app.state.runs.close()

@@ -59,9 +59,16 @@ class Guard:
     """The outermost layer of every HTTP request."""
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, settings: Settings, remembered: Remembered
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        settings: Settings,
+        remembered: Remembered,
+        check_path: Callable[[str], None],
     ) -> None:
+        """`check_path` raises for what must not be shown, even from memory."""
         self.app = app
+        self.check_path = check_path
         self.remembered = remembered
         self.metrics = metrics
         self.limits = Limits(settings)
@@ -86,6 +93,7 @@ class Guard:
 
     async def answer(self, exchange: Exchange) -> None:
         try:
+            self.check_path(exchange.scope["path"])
             if (response := self.remembered(exchange.scope)) is not None:
                 await response(exchange.scope, exchange.receive, exchange.send)
                 return

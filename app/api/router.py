@@ -65,6 +65,7 @@ def problems(**reasons: str) -> dict[int | str, dict[str, Any]]:
 UNAVAILABLE = "The store is locked or out of reach; see Retry-After"
 NO_RUN = "No run has this id"
 BAD_REQUEST = "The path does not have the form that is documented here"
+GONE = "The run was removed"
 NOT_PLAYABLE = "Stored by another version, and this one refuses its text"
 
 api = APIRouter(prefix="/api/v1")
@@ -89,6 +90,7 @@ twins = APIRouter(include_in_schema=False)
         **problems(
             _400="The body is no JSON, or no UTF-8",
             _404="`based_on` names a run that does not exist",
+            _410="A run of this text was removed: it is not stored again",
             _413="The body is too large",
             _422="The scenario or the policy is wrong: `errors` says where and how",
             _503=UNAVAILABLE,
@@ -113,7 +115,9 @@ async def create_run(new: NewRun, runs: Runs, response: Response) -> CreatedRun:
     tags=["runs"],
     summary="A run: its scenario and how it went",
     operation_id="get_run",
-    responses=problems(_404=NO_RUN, _409=NOT_PLAYABLE, _422=BAD_REQUEST, _503=UNAVAILABLE),
+    responses=problems(
+        _404=NO_RUN, _409=NOT_PLAYABLE, _410=GONE, _422=BAD_REQUEST, _503=UNAVAILABLE
+    ),
 )
 async def get_run(run_id: RunId, runs: Runs) -> StoredRunOut:
     return run_out(await runs.load(run_id))

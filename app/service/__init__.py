@@ -2,6 +2,7 @@
 
 from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import Busy
+from app.service.housekeeping import Housekeeper
 from app.service.runs import (
     LoadedRun,
     RunNotPlayable,
@@ -14,6 +15,7 @@ from app.service.whatif import WhatIfs
 
 __all__ = [
     "Busy",
+    "Housekeeper",
     "LoadedRun",
     "RunNotPlayable",
     "RunService",

@@ -50,6 +50,12 @@ class KeptByWeight(Generic[Key, Value]):
                 _, dropped = self._values.popitem(last=False)
                 self._weight -= self._weigh(dropped)
 
+    def drop(self, key: Key) -> None:
+        """Let go of the value, if there is one."""
+        with self._lock:
+            if key in self._values:
+                self._weight -= self._weigh(self._values.pop(key))
+
 
 class Busy(Exception):
     """As much work waits as may wait; `retry_after` is in seconds."""

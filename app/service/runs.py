@@ -19,6 +19,7 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.store import ReplayDiffers, Run, compare_replay, get_run, open_session, save_run
+from app.store.removed import RunGone, check_not_removed, get_removed
 from app.store.runs import find_run, run_digest, runs_based_on
 from app.trace import Run as PlayedRun
 from app.trace import play
@@ -191,12 +192,16 @@ class RunService:
     def kept_steps(self) -> int:
         return self._kept.weight
 
+    def forget(self, run_id: str) -> None:
+        """The run was removed: keep nothing of it."""
+        self._kept.drop(run_id)
+
     def peek(self, run_id: str) -> LoadedRun | None:
         """The run if it is in memory: a look-up, no I/O."""
         return self._kept.get(run_id)
 
     async def load(self, run_id: str) -> LoadedRun:
-        """Raises UnknownRun, RunNotPlayable, StoreUnavailable, and Busy."""
+        """Raises UnknownRun, RunGone, RunNotPlayable, StoreUnavailable, and Busy."""
         kept = self.peek(run_id)
         if kept is not None:
             return kept
@@ -216,7 +221,7 @@ class RunService:
         return await asyncio.shield(asyncio.wrap_future(self._heavy_made.submit(key, made.play)))
 
     async def stored(self, run_id: str) -> StoredRun:
-        """What the store knows of the run, playable or not. Raises UnknownRun, StoreUnavailable."""
+        """What the store knows of the run, playable or not. Raises UnknownRun, RunGone."""
         kept = self.peek(run_id)
         return kept.stored if kept else StoredRun.of(await asyncio.to_thread(self._find, run_id))
 
@@ -230,8 +235,8 @@ class RunService:
         """Play `text` and store the run; the same content again is the run that is there.
 
         Without `policy` the scenario's own is played, or the default. Raises ScenarioErrors,
-        UnknownPolicy, TooMuchWork, Busy, StoreUnavailable, and UnknownRun for a `based_on` that is
-        not.
+        UnknownPolicy, TooMuchWork, Busy, StoreUnavailable, UnknownRun for a `based_on` that is not,
+        and RunGone for a text that was removed.
         """
         key = ("create", text, policy or "", str(based_on))
         return await self._flight(key, lambda: self._create(text, policy, based_on))
@@ -245,6 +250,9 @@ class RunService:
         with open_session(self._engine) as session:
             row = get_run(session=session, run_id=run_id)
             if row is None:
+                removed = get_removed(session=session, run_id=run_id)
+                if removed is not None:
+                    raise RunGone(removed)
                 meant = run_id.translate(MISREAD).lower()
                 nearest = get_run(session=session, run_id=meant)
                 raise UnknownRun(run_id, nearest.id if nearest else None)
@@ -285,6 +293,8 @@ class RunService:
         digest = run_digest(text=scenario.text, policy=name, engine=ENGINE_VERSION)
         with open_session(self._engine) as session:
             row, _ = find_run(session=session, digest=digest)
+            if row is None:
+                check_not_removed(session=session, text=scenario.text)
         if row is not None:
             return self.peek(row.id) or self._replay(row)
         return self._by_weight(scenario, lambda: self._created(scenario, name, based_on))

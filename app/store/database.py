@@ -73,6 +73,8 @@ def set_pragmas(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
     # The journal mode is not among them: it is kept in the file, and set when it is migrated.
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # What is deleted is overwritten, not only forgotten.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 @contextmanager
@@ -157,6 +159,13 @@ def use_write_ahead_log(engine: Engine) -> None:
     """WAL lets readers go on while one process writes. SQLite keeps the mode in the file."""
     with engine.connect() as connection:
         connection.execute(text("PRAGMA journal_mode = WAL"))
+
+
+def clear_write_ahead_log(engine: Engine) -> None:
+    """What was deleted is not left in SQLite's log either, unless somebody reads just now."""
+    if engine.dialect.name == "sqlite":
+        with translated_errors(), engine.connect() as connection:
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 def begin_upgrade(connection: Connection) -> None:

@@ -272,6 +272,24 @@ def see_members(
     )
 
 
+def any_expired(*, session: Session, now: datetime) -> bool:
+    """Whether `purge_rooms` has something to do."""
+    holds = select(RoomItem.room).where(RoomItem.room == Room.id).exists()
+    old = select(Room.id).where(Room.expires <= now, holds | (Room.expires <= now - TOMBSTONE))
+    return session.scalar(old.limit(1)) is not None
+
+
+def expired_rooms(*, session: Session, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
+    """What `purge_rooms` would empty, and what it would forget altogether: codes."""
+    full = select(RoomItem.room).where(RoomItem.position == 0)
+    query = select(Room.id).order_by(Room.id)
+    emptied = query.where(Room.expires <= now, Room.id.in_(full))
+    return (
+        session.scalars(emptied).all(),
+        session.scalars(query.where(Room.expires <= now - TOMBSTONE)).all(),
+    )
+
+
 def purge_rooms(*, session: Session, now: datetime) -> int:
     """Delete what expired rooms hold, and after a while the rooms themselves.
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.store.ids import ALPHABET, names
+from app.store.removed import check_not_removed
 from app.store.tables import Run
 
 DIGEST_BYTES = 32
@@ -68,6 +69,7 @@ def save_run(
 
     `violations` maps a property to the first step that breaks it. `based_on` is the run and the
     step that an editor started from; it is no part of the content: the first to save decides.
+    Raises RunGone for the text of a run that was removed.
     """
     digest = run_digest(text=text, policy=policy, engine=engine)
     values = {
@@ -88,6 +90,7 @@ def save_run(
         run, name = find_run(session=session, digest=digest)
         if run is not None:
             return run
+        check_not_removed(session=session, text=text)
         insert_unless_taken(session, {"id": name, **values})
 
 
