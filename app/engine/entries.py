@@ -50,6 +50,30 @@ class Swapped(Struct, frozen=True, gc=False):
     soft_dirty: bool = True
 
 
+class Migrating(Struct, frozen=True, gc=False):
+    """A migration entry: the page in frame `pfn` is on its way, and who touches it waits.
+
+    No reference and no mapcount. It lives between two micro-steps of a `par` block only: a
+    migration that runs as one step has brought its entries back at its end. `write` and `exclusive`
+    tell the kinds of entry apart (`mode`).
+    """
+
+    pfn: int
+    write: bool
+    exclusive: bool
+    dirty: bool
+    young: bool = True
+    uffd_wp: bool = False
+    soft_dirty: bool = True
+
+    @property
+    def mode(self) -> str:
+        """What swapops.h calls it: "writable", "readable_exclusive" or "readable"."""
+        if self.write:
+            return "writable"
+        return "readable_exclusive" if self.exclusive else "readable"
+
+
 class Pmd(Struct, frozen=True, gc=False):
     """A PMD that maps a whole large folio, head frame `pfn`: one reference and one mapcount."""
 
@@ -72,7 +96,7 @@ class PteTable(Struct, frozen=True, gc=False):
     """A PMD that points to a page table: single pages from here on, until the table is freed."""
 
 
-Pte = Zero | Present | Swapped | Marker
+Pte = Zero | Present | Swapped | Marker | Migrating
 Entry = Pte | Pmd | HugeZero | PteTable
 PageTable = Map[int, Entry]
 """PTEs by vpn; the PMD of a PMD-sized range whose first page is `vpn` stands at ~vpn."""

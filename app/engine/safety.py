@@ -20,6 +20,7 @@ from .state import (
     Handle,
     Machine,
     Marker,
+    Migrating,
     Present,
     Pte,
     Swapped,
@@ -280,7 +281,7 @@ def linked(machine: Machine, mm: int, vpn: int, pfn: int) -> bool:
     pte = entry(machine, mm, vpn)
     if pfn == ZERO_PFN:
         return type(pte) is Zero or type(pte) is Marker or pte is None
-    if type(pte) is Present:
+    if type(pte) is Present or type(pte) is Migrating:
         return pte.pfn == pfn
     if pte is None:
         inode = machine.folios[pfn].inode

@@ -16,6 +16,7 @@ from .entries import ZERO as ZERO
 from .entries import Entry as Entry
 from .entries import HugeZero as HugeZero
 from .entries import Marker as Marker
+from .entries import Migrating as Migrating
 from .entries import PageTable as PageTable
 from .entries import Pmd as Pmd
 from .entries import Present as Present

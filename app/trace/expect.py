@@ -13,6 +13,7 @@ from app.engine.safety import coherent, slot_of
 from app.engine.state import (
     Machine,
     Marker,
+    Migrating,
     Present,
     Pte,
     Swapped,
@@ -140,7 +141,7 @@ class Page:
 
     @property
     def value(self) -> int | None:
-        if type(self.pte) is Present:
+        if type(self.pte) is Present or type(self.pte) is Migrating:
             return self.machine.folios[self.pte.pfn].data.value
         if type(self.pte) is Swapped:
             return slot_value(self.machine, self.pte.slot)
@@ -170,6 +171,8 @@ class Page:
         pte = self.pte
         if type(pte) is Swapped:
             return pte.exclusive
+        if type(pte) is Migrating:
+            return pte.write or pte.exclusive
         if type(pte) is not Present:
             return False
         folio = self.machine.folios[pte.pfn]
@@ -182,7 +185,7 @@ class Page:
         present = type(pte) is Present
         answers = {
             "present": present or type(pte) is Zero,
-            "swapped": type(pte) is Swapped,
+            "swapped": type(pte) is Swapped or type(pte) is Migrating,
             "none": pte is None or type(pte) is Marker,
             "zero": type(pte) is Zero,
             "exclusive": self.exclusive(),

@@ -13,6 +13,7 @@ from app.engine.state import (
     Area,
     Machine,
     Marker,
+    Migrating,
     Present,
     Swapped,
     Zero,
@@ -90,6 +91,14 @@ def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
             "soft_dirty": pte.soft_dirty,
             "value": slot_value(machine, pte.slot),
         }
+    elif type(pte) is Migrating:
+        out |= {
+            "migration": pte.mode,
+            "dirty": pte.dirty,
+            "young": pte.young,
+            "soft_dirty": pte.soft_dirty,
+            "value": machine.folios[pte.pfn].data.value,
+        }
     elif type(pte) is Marker:
         out["marker"] = True
     if isinstance(pte, Present | Zero) and pte.huge:
@@ -97,7 +106,13 @@ def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
     return out
 
 
-KINDS: dict[object, str] = {Present: "present", Zero: "present", Swapped: "swap"}
+KINDS: dict[object, str] = {
+    Present: "present",
+    Zero: "present",
+    Swapped: "swap",
+    # As pagemap shows it.
+    Migrating: "swap",
+}
 
 
 def exclusively_mapped(machine: Machine, pte: Present) -> bool:

@@ -8,9 +8,20 @@ from app.engine import fork
 from app.engine import operations as ops
 from app.engine.draft import Draft
 from app.engine.flight import Flight
-from app.engine.state import Entry, Present, Vma
+from app.engine.state import Entry, Migrating, Present, Vma
 
-from .traffic import Program, add_hold, check_pte, flush, lock_mm, next_page, pinned, refreshed, say
+from .traffic import (
+    Program,
+    add_hold,
+    check_lock,
+    check_pte,
+    flush,
+    lock_mm,
+    next_page,
+    pinned,
+    refreshed,
+    say,
+)
 
 
 def start(m: Draft, f: Flight) -> Flight:
@@ -49,6 +60,11 @@ def f1(m: Draft, f: Flight) -> Flight:
     """A base page begins; any other entry is copied at once."""
     key = f.pages[0]
     vpn = key if key >= 0 else ~key
+    entry = m.tables[f.mm].get(key)
+    if type(entry) is Migrating:
+        check_lock(m, f, f.mm, vpn)
+        share_migration_entry(m, f, vpn, entry)
+        return next_page(m, f, "f1", "f6")
     check_pte(m, f, f.mm, vpn)
     pte = small_page(m, f)
     if pte is None:
@@ -59,6 +75,15 @@ def f1(m: Draft, f: Flight) -> Flight:
     locks = ((f.mm, vpn), (f.child, vpn))
     at = "f2" if f.answer is None else "f3"
     return replace(f, pte=pte, pfn=pte.pfn, locks=locks, at=at)
+
+
+def share_migration_entry(m: Draft, f: Flight, vpn: int, entry: Migrating) -> None:
+    """copy_nonpresent_pte(): both sides' entries come back read-only and not exclusive."""
+    shared = replace(entry, write=False, exclusive=False)
+    if m.policy.fork_clears or m.policy.fork_protects:
+        m.set_pte(f.mm, vpn, shared)
+    m.set_pte(f.child, vpn, replace(shared, young=False, uffd_wp=False))
+    say(m, "fm", f.mm, vpn, entry.pfn, entry.mode)
 
 
 def copy_whole(m: Draft, f: Flight, key: int, vpn: int) -> None:

@@ -146,7 +146,7 @@ def program(m: Draft, f: Flight) -> Flight | None:
         started = gupfast.start(m, f)
     elif type(op) is ops.Fork:
         started = forking.start(m, f)
-    elif isinstance(op, ops.Swapout | ops.Reclaim):
+    elif isinstance(op, ops.Swapout | ops.Reclaim | ops.Migrate):
         lock_mm(m, f, "read")
         started = unmapping.start(m, f)
     elif type(op) is ops.Ksm:

@@ -11,7 +11,7 @@ from app.engine.draft import Draft
 from app.engine.flight import Flight, Translation
 from app.engine.operations import Exit
 from app.engine.reasons.racing import MICRO
-from app.engine.state import Present, Swapped, folio_of
+from app.engine.state import Migrating, Present, Swapped, folio_of
 
 Program = Callable[[Draft, Flight], Flight]
 
@@ -55,17 +55,24 @@ def await_threads(m: Draft, f: Flight) -> None:
 
 
 def check_pte(m: Draft, f: Flight, mm: int, vpn: int) -> None:
-    """Raises Waits while another line holds the lock of this PTE, or has its PMD detached."""
+    """Raises Waits while another line holds the lock of this PTE, has its PMD detached, or has its
+    page on the way."""
+    check_lock(m, f, mm, vpn)
+    entry = m.pte(mm, vpn) if mm in m.tables else None
+    if type(entry) is Migrating and f.pfn != entry.pfn:
+        raise Waits("the page migrates: migration_entry_wait()")
+    if type(entry) is Swapped:
+        cache = m.slots[entry.slot].cache
+        if cache >= 0 and any(other.frozen == cache for other in others(m, f)):
+            raise Waits("the page in the swap cache is about to be freed")
+
+
+def check_lock(m: Draft, f: Flight, mm: int, vpn: int) -> None:
     for other in others(m, f):
         if (mm, vpn) in other.locks:
             raise Waits(f"line {other.line} holds the PTE lock")
         if detached_by(m, other, mm, vpn):
             raise Waits(f"line {other.line} holds the PMD lock")
-    entry = m.pte(mm, vpn) if mm in m.tables else None
-    if type(entry) is Swapped:
-        cache = m.slots[entry.slot].cache
-        if cache >= 0 and any(other.frozen == cache for other in others(m, f)):
-            raise Waits("the page in the swap cache is about to be freed")
 
 
 def lock_pte(m: Draft, f: Flight, mm: int, vpn: int) -> Flight:

@@ -1,23 +1,34 @@
-"""Taking the exclusive bit away: swap-out and KSM in micro-steps (`semantics.md` 5, U)."""
+"""Taking the exclusive bit away in micro-steps: swap-out, migration, KSM (`semantics.md` 5, U)."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from app.engine import access, ksm, reasons, swapout
+from app.engine import access, ksm, migrate, reasons, swapout
 from app.engine import operations as ops
 from app.engine.draft import Draft, Violation
 from app.engine.flight import Flight
 from app.engine.outcome import Outcome
 from app.engine.reuse import is_exclusive
-from app.engine.state import Present, folio_of
+from app.engine.state import Migrating, Present, folio_of
 
-from .traffic import Program, Waits, flush, lock_pte, next_page, others, refreshed, say, settle
+from .traffic import (
+    Program,
+    Waits,
+    add_hold,
+    flush,
+    lock_pte,
+    next_page,
+    others,
+    refreshed,
+    say,
+    settle,
+)
 
 
 def start(m: Draft, f: Flight) -> Flight | None:
     """None where a page is none of the small anonymous pages that have micro-steps."""
-    assert isinstance(f.op, ops.Swapout | ops.Reclaim)
+    assert isinstance(f.op, ops.Swapout | ops.Reclaim | ops.Migrate)
     area = access.area_of(m, f.mm, f.op.place)
     pages = tuple(access.pages_of(area, f.op.place))
     for vpn in pages:
@@ -25,20 +36,28 @@ def start(m: Draft, f: Flight) -> Flight | None:
         if type(pte) is not Present:
             return None
         page = m.folios[pte.pfn]
-        if page.head >= 0 or not page.anon or not page.swapbacked:
+        if page.head >= 0 or not page.anon or not (page.swapbacked or migrates(f)):
             return None
     return replace(f, pages=pages, at="u0")
 
 
+def migrates(f: Flight) -> bool:
+    return type(f.op) is ops.Migrate
+
+
 def u0(m: Draft, f: Flight) -> Flight:
-    """Isolate, ask for pins early, and find a slot."""
+    """Isolate, ask for pins early, and find a slot. Migration asks nothing yet."""
     vpn = f.pages[0]
     pte = m.pte(f.mm, vpn)
-    assert isinstance(f.op, ops.Swapout | ops.Reclaim)
+    assert isinstance(f.op, ops.Swapout | ops.Reclaim | ops.Migrate)
     for cpu in range(m.config.cpus):
         m.lru_add_drain(cpu)
     if type(pte) is not Present:
         return next_page(m, replace(f, why="no page"), "u0", "")
+    if migrates(f):
+        add_hold(m, pte.pfn, 1)
+        say(m, "u0", f.mm, vpn, pte.pfn, "")
+        return replace(f, pfn=pte.pfn, maps=m.folios[pte.pfn].maps, at="u1")
     if type(f.op) is ops.Swapout:
         area = access.area_of(m, f.mm, f.op.place)
         why = swapout.may_pageout(m, f.mm, area, vpn, {})[0]
@@ -62,7 +81,7 @@ def u1(m: Draft, f: Flight) -> Flight:
     pte = m.pte(mm, vpn) if mm in m.tables else None
     if type(pte) is not Present or pte.pfn != f.pfn:
         return unmapped_already(m, f)
-    swaps = type(f.op) is not ops.Ksm
+    swaps = isinstance(f.op, ops.Swapout | ops.Reclaim)
     if swaps and m.folios[f.pfn].slot < 0 and not swapout.add_to_swap(m, f.pfn):
         return kept(m, f, "no free swap slot")
     answer = pte.exclusive or m.folios[f.pfn].exclusive
@@ -81,7 +100,12 @@ def unmapped_already(m: Draft, f: Flight) -> Flight:
             else (next_page(m, replace(f, pfn=-1), "u0", ""))
         )
     left = f.maps[1:]
-    return replace(f, maps=left, locks=(), at="u1" if left else "v1")
+    return replace(f, maps=left, locks=(), at="u1" if left else end_of(f))
+
+
+def end_of(f: Flight) -> str:
+    """What comes when no mapping is left."""
+    return "m1" if migrates(f) else "v1"
 
 
 def u2(m: Draft, f: Flight) -> Flight:
@@ -101,6 +125,8 @@ def u3(m: Draft, f: Flight) -> Flight:
         m.touched.add(f.pfn)
         if type(f.op) is ops.Ksm:
             return replace(f, at="k6", locks=(), pfn=-1, maps=())
+        if migrates(f):
+            return replace(f, why=why, maps=(), locks=(), pte=None, at="m3")
         m.putback_lru(f.pfn, m.config.cpus - 1)
         return kept(m, f, why)
     return replace(f, at="u4" if m.policy.unmap_clears_first else "u5")
@@ -119,6 +145,7 @@ def refusal(m: Draft, f: Flight, mm: int, vpn: int) -> str:
 
 def u4(m: Draft, f: Flight) -> Flight:
     clears = m.policy.ksm_clears if type(f.op) is ops.Ksm else m.policy.swapout_clears
+    clears = clears or migrates(f)
     page = m.folios[f.pfn]
     if clears and page.exclusive:
         m.set_folio(f.pfn, replace(page, exclusive=False))
@@ -135,6 +162,10 @@ def u5(m: Draft, f: Flight) -> Flight:
         bit = f.pte.exclusive and not m.policy.ksm_clears
         m.set_pte(mm, vpn, replace(f.pte, write=False, dirty=False, exclusive=bit))
         say(m, "u5", mm, vpn, f.pfn, "present, read-only")
+    elif migrates(f):
+        entry = migration_entry(m, f.pte, exclusive=bool(f.answer))
+        m.set_pte(mm, vpn, entry)
+        say(m, "u5", mm, vpn, f.pfn, f"a migration entry, {entry.mode}")
     else:
         swapout.install_swap_entry(m, f.pfn, mm, vpn, f.pte, exclusive=bool(f.answer))
         say(m, "u5", mm, vpn, f.pfn, "a swap entry")
@@ -155,7 +186,67 @@ def u6(m: Draft, f: Flight) -> Flight:
     swapout.drop_rmap(m, f.pfn, mm, vpn, f.pte)
     say(m, "u6", mm, vpn, f.pfn)
     left = f.maps[1:]
-    return replace(f, maps=left, locks=(), pte=None, at="u1" if left else "v1")
+    return replace(f, maps=left, locks=(), pte=None, at="u1" if left else end_of(f))
+
+
+def migration_entry(m: Draft, pte: Present, *, exclusive: bool) -> Migrating:
+    """try_to_migrate_one(): the entry keeps the PTE's bits, and the exclusive bit as a policy has
+    it do so."""
+    kept = exclusive and m.policy.migration_keeps
+    return Migrating(pte.pfn, pte.write, kept, pte.dirty, pte.young, pte.uffd_wp, pte.soft_dirty)
+
+
+def m1(m: Draft, f: Flight) -> Flight:
+    """folio_migrate_mapping(): nobody may hold the page but who isolated it, and the swap cache."""
+    folio = m.folios[f.pfn]
+    expected = 1 + (folio.slot >= 0)
+    alone = folio.refcount == expected
+    say(m, "m1", -1, -1, f.pfn, "yes" if alone else f"no, refcount {folio.refcount} > {expected}")
+    if not alone:
+        why = f"refcount {folio.refcount} != {expected}: somebody else holds it"
+        return replace(f, why=why, at="m3")
+    if len(m.folios) >= m.config.memory:
+        return replace(f, why="no free page frame", at="m3")
+    return replace(f, at="m2")
+
+
+def m2(m: Draft, f: Flight) -> Flight:
+    """folio_migrate_copy(): bytes, flags and references are in another frame from here on."""
+    new = m.next_pfn
+    m.next_pfn = new + 1
+    migrate.move_frames(m, f.pfn, new, 1)
+    for mm, vpn, entry in waiting(m, f.pfn):
+        m.set_pte(mm, vpn, replace(entry, pfn=new))
+    say(m, "m2", -1, -1, f.pfn, to=new)
+    return replace(f, pfn=new, at="m3")
+
+
+def m3(m: Draft, f: Flight) -> Flight:
+    """remove_migration_ptes(): every entry that waits becomes a PTE again."""
+    for mm, vpn, entry in waiting(m, f.pfn):
+        in_pte = entry.exclusive and m.policy.bit == "pte"
+        m.set_pte(mm, vpn, Present(
+            entry.pfn, entry.write, entry.dirty, entry.young, in_pte, entry.uffd_wp,
+            entry.soft_dirty,
+        ))  # fmt: skip
+        m.map_page(f.pfn, mm, vpn)
+        if entry.exclusive and m.policy.bit == "page":
+            m.set_folio(f.pfn, replace(m.folios[f.pfn], exclusive=True))
+    say(m, "m3", -1, -1, f.pfn)
+    add_hold(m, f.pfn, -1)
+    error = "NOTMOVED" if f.why else None
+    f = replace(f, outcome=Outcome(error=error, reason=f.why))
+    return next_page(m, f, "u0", "")
+
+
+def waiting(m: Draft, pfn: int) -> list[tuple[int, int, Migrating]]:
+    """(mm, vpn) of every migration entry that names the frame."""
+    return [
+        (mm, vpn, pte)
+        for mm, table in m.tables.items()
+        for vpn, pte in table.items()
+        if type(pte) is Migrating and pte.pfn == pfn
+    ]
 
 
 def v1(m: Draft, f: Flight) -> Flight:
@@ -213,5 +304,5 @@ def k6(m: Draft, f: Flight) -> Flight:
 
 PROGRAM: dict[str, Program] = {
     "u0": u0, "u1": u1, "u2": u2, "u3": u3, "u4": u4, "u5": u5, "u6": u6, "v1": v1, "v2": v2,
-    "k6": k6,
+    "k6": k6, "m1": m1, "m2": m2, "m3": m3,
 }  # fmt: skip

@@ -61,8 +61,16 @@ MICRO: dict[str, Reason] = {
     "u4": _step("folio_try_share_anon_rmap_pte", "u4: {f} loses the bit.", "include/linux/rmap.h"),
     "u5": _step("set_pte_at", "u5: the entry of {place} is installed: {0}.", _RMAP),
     "u6": _step("folio_remove_rmap_pte", "u6: one mapping of {f} less.", _RMAP),
-    "m1": _step(
-        "migrate_folio_move", "m1: the page moves, and its mappings return.", "mm/migrate.c"
+    "m1": _step("folio_migrate_mapping", "m1: does nobody else hold {f}? {0}.", "mm/migrate.c"),
+    "m2": _step("folio_migrate_copy", "m2: {f} is copied to {to}, flags and all.", "mm/migrate.c"),
+    "m3": _step(
+        "remove_migration_ptes", "m3: the migration entries of {f} are PTEs again.", "mm/migrate.c"
+    ),
+    "fm": _step(
+        "copy_nonpresent_pte",
+        "The child gets the migration entry of {place}, both sides readable.",
+        "mm/memory.c",
+        because="it was {0}",
     ),
     "k6": _step("try_to_merge_two_pages", "k6: the pages are merged.", "mm/ksm.c"),
     "v1": _step(
