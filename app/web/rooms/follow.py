@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 
 import jinja2
 from fastapi import APIRouter, Request, Response
@@ -17,11 +18,12 @@ from app.store.rooms import RoomView
 from app.urls import room_url, run_url
 
 from ..asked import Asked
-from ..fragments import PageCache, answer
+from ..fragments import Kept, PageCache, answer
 from ..marks import DEFS
 from ..quiz import answer_of
 from ..templating import Look, look_of
 from .browser import MEMBER, code_in, cookie, give, leads, member_of, view_in
+from .once import Once
 from .polls import Card, Polls
 from .stream import leader_is_here
 from .told import Teller
@@ -86,6 +88,7 @@ def router(
     pages: PageCache,
 ) -> APIRouter:  # fmt: skip
     routes = APIRouter(include_in_schema=False)
+    making: Once[Kept] = Once()
     template = templates.get_template("room.html")
     poll_template = templates.get_template("room_poll.html")
 
@@ -122,6 +125,10 @@ def router(
             defs=Markup(DEFS),
         )
 
+    async def make(key: Hashable, view: RoomView, place: Place, look: Look) -> Kept:
+        card = await polls.card(view)
+        return pages.put(key, await render(view, place, card, look=look, leading=False))
+
     @routes.get("/w/{room}")
     async def follow(request: Request) -> Response:
         view = await view_in(request, rooms)
@@ -135,10 +142,7 @@ def router(
             return HTMLResponse(body, headers={"Cache-Control": "no-store"})
         # All who have just come see the same page: it is made once.
         key = ("room", view.id, view.state, view.leader_name, leader_is_here(view), place, look)
-        kept = pages.get(key)
-        if kept is None:
-            card = await polls.card(view)
-            kept = pages.put(key, await render(view, place, card, look=look, leading=False))
+        kept = pages.get(key) or await making.get(key, lambda: make(key, view, place, look))
         response = answer(request, kept, PAGE_CACHE, VARY)
         give(response, view.id, MEMBER, secret)
         return response
@@ -148,18 +152,24 @@ def router(
         """The prediction alone, for a page that has a script."""
         view = await view_in(request, rooms)
         card = await polls.card(view, cookie(request, MEMBER))
-        body = poll_template.render(card=card, view=view, problem="")
-        return HTMLResponse(body, headers={"Cache-Control": "no-store"})
+        key = ("poll", view.id, card.key if card else ())
+        kept = pages.get(key)
+        if kept is None:
+            kept = pages.put(key, poll_template.render(card=card, view=view, problem=""))
+        return answer(request, kept, "no-store", VARY)
 
     @routes.post("/w/{room}/answer")
     async def reply(request: Request) -> Response:
-        view = await view_in(request, rooms)
+        code = code_in(request)
         form = await request.form()
         secret, new = member_of(request)
         plain = "json" in request.headers.get("accept", "")
         number = str(form.get("poll", ""))
         chosen = [str(value)[:8] for value in form.getlist("answer")[:MOST_ANSWERS]]
-        state = view.state.poll
+        known = hub.known(code)  # Hundreds answer at once; the store looks again itself.
+        state = known.poll if known else None
+        if state is None or number != str(state.n):
+            state = (await rooms.view(code)).state.poll
         if state is None or number != str(state.n):
             raise PollClosed("This prediction is not on the screens any more.")
         asked = await polls.asked(state.question)
@@ -168,20 +178,21 @@ def router(
             words = "Choose an answer first."
             if plain:
                 return Response(json.encode({"detail": words}), 422, media_type="application/json")
+            view = await rooms.view(code)
             card = await polls.card(view, secret)
             body = await render(
                 view, place_of(request, view), card, look=look_of(request), leading=False,
                 problem=words,
             )  # fmt: skip
             return HTMLResponse(body, 422)
-        await rooms.answer(view.id, state.n, secret, answered.chosen)
+        await rooms.answer(code, state.n, secret, answered.chosen)
         if plain:
             stored = {"poll": state.n, "chosen": answered.chosen}
             response = Response(json.encode(stored), media_type="application/json")
         else:
-            response = RedirectResponse(f"{room_url(view.id)}#poll", 303)
+            response = RedirectResponse(f"{room_url(code)}#poll", 303)
         if new:
-            give(response, view.id, MEMBER, secret)
+            give(response, code, MEMBER, secret)
         return response
 
     @routes.post("/w/{room}/name")

@@ -14,6 +14,7 @@ from app.service.cache import KeptByWeight
 from app.store.rooms import Poll, RoomView
 
 from ..quiz import Answered, Asked, Questions
+from .once import Once
 
 KEPT = 300
 
@@ -48,6 +49,12 @@ class Card(Struct, frozen=True):
         return self.asked.question
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """What its looks depend on, beside the room."""
+        chosen = self.answered.chosen if self.answered else ()
+        return (self.poll, chosen, self.votes, self.total, self.correct)
+
+    @property
     def ticked(self) -> Answered | None:
         """What is ticked in the form; with it come the marks of a prediction that is revealed."""
         return self.answered or (Answered((), False) if self.poll.revealed else None)
@@ -59,13 +66,14 @@ class Polls:
     def __init__(self, rooms: RoomService, questions: Questions) -> None:
         self.rooms = rooms
         self.questions = questions
+        self.making: Once[Asked] = Once()
         self.offered: KeptByWeight[tuple[str, int], tuple[tuple[str, str], ...]] = KeptByWeight(
             KEPT, lambda _: 1
         )
 
     async def asked(self, question: str) -> Asked:
         try:
-            return await self.questions.asked(question)
+            return await self.making.get(question, lambda: self.questions.asked(question))
         except BadQuestion as error:
             raise HTTPException(404, str(error)) from error
 

@@ -13,8 +13,10 @@ from app.store.rooms import RoomView
 from .. import drawing
 from ..explorer import Explorer
 from ..glimpse import glimpse
+from ..plan import Plan
 from ..scene import scene_of
 from ..why import why_of
+from .once import Once
 
 
 class Told(Struct, frozen=True):
@@ -41,12 +43,13 @@ class Teller:
     def __init__(self, runs: RunService, explorer: Explorer) -> None:
         self.runs = runs
         self.explorer = explorer
+        self.planning: Once[Plan] = Once()
 
     async def load(self, run_id: str) -> LoadedRun:
         """Raises UnknownRun, RunNotPlayable, StoreUnavailable, Busy."""
         loaded = await self.runs.load(run_id)
         if self.explorer.plans.get(loaded.id) is None:
-            await asyncio.to_thread(self.explorer.plan, loaded)
+            await self.planning.get(run_id, lambda: asyncio.to_thread(self.explorer.plan, loaded))
         return loaded
 
     async def current(self, view: RoomView) -> tuple[LoadedRun, Told]:
