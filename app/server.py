@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 
 import uvicorn
@@ -14,6 +15,7 @@ from app.store import StoreUnavailable, migrate, open_engine
 
 STARTUP_SECONDS = 60
 FIRST_REQUEST_SECONDS = 0.5
+MOST_FILES = 65_536
 
 
 class ServeFailed(Exception):
@@ -81,11 +83,20 @@ def run_server(settings: Settings) -> None:
         timeout_worker_healthcheck=STARTUP_SECONDS,
         server_header=False,
     )
+    allow_many_connections()
     listening = listen(config, settings)
     if settings.workers > 1:
         AnnouncingWorkers(config, sockets=[listening]).run()
     else:
         Announcing(config).run(sockets=[listening])
+
+
+def allow_many_connections() -> None:
+    """A stream keeps its connection open, and many systems start processes with 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and (hard == resource.RLIM_INFINITY or soft < hard):
+        wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def listen(config: uvicorn.Config, settings: Settings) -> socket.socket:
