@@ -32,9 +32,12 @@
     if (e.detail.xhr.status >= 500 || e.detail.xhr.status === 429) refresh(2000);
     else location.assign(`/w/${code}/lead${location.search}`);
   }, true);
+  document.addEventListener('htmx:beforeSwap', e => {
+    if (e.detail.xhr.status !== 200 || e.detail.serverResponse.includes('id="lead"')) return;
+    e.preventDefault(); // another tab leads now, or somebody else: the page that says so
+    location.replace(`/w/${code}/lead`);
+  });
   document.addEventListener('htmx:afterSettle', () => {
-    const page = document.getElementById('lead');
-    if (!page) { location.reload(); return; } // another tab leads now
     live?.show();
     point();
     document.title = `Leading ${code}: step ${state().step} of ${state().last}`;

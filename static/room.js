@@ -47,13 +47,20 @@
     window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'outerHTML show:none' });
   }
   function point() {
-    const sel = state.sel;
-    document.dispatchEvent(new CustomEvent('cowscope:select', { detail: { sel } }));
-    for (const picture of document.querySelectorAll('.mem')) {
-      picture.classList.toggle('has-link', Boolean(sel));
-      for (const mark of picture.querySelectorAll('.lk')) mark.classList.toggle('is-linked', Boolean(sel) && mark.dataset.link === sel);
+    const { sel } = state;
+    const picture = document.querySelector('#draw .mem');
+    const pick = [...document.querySelectorAll('#draw .pick')].find(one => one.dataset.sel === sel);
+    const labels = (pick?.dataset.link || sel).split(' ');
+    picture?.classList.toggle('has-link', Boolean(sel));
+    for (const mark of document.querySelectorAll('#draw .lk')) mark.classList.toggle('is-linked', Boolean(sel) && labels.includes(mark.dataset.link));
+    for (const one of document.querySelectorAll('#draw .pick')) one.classList.toggle('is-sel', one === pick);
+    for (const link of document.querySelectorAll('#tables a')) {
+      if (sel && link.getAttribute('href') === `?sel=${sel}`) link.setAttribute('aria-current', 'true');
+      else link.removeAttribute('aria-current');
     }
   }
+  // A pointer that leaves a mark leaves what the reader has selected himself; that is nothing here.
+  document.addEventListener('mouseout', e => { if (following && state.sel && e.target.closest?.('#draw .pick, #draw .lk')) point(); });
   function address() {
     const own = at();
     const path = following || own.base !== `/r/${state.run}` ? `/w/${code}` : `/w/${code}?item=${state.item}&step=${own.step}`;

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
@@ -95,6 +96,15 @@ def make_run(app: FastAPI, text: str, policy: str = "linux") -> str:
     runs: RunService = app.state.runs
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(runs.create(text, policy))).result().id
+
+
+def make_room(app: FastAPI, slug: str = "hello-fork") -> str:
+    """The code of a room that plays a shipped scenario, at step 4."""
+    client = TestClient(app)
+    led = client.post("/w", data={"runs": slug, "name": "Kim"}).url
+    code = str(led.path).split("/")[2]
+    client.post(f"/w/{code}/lead", data={"step": "4", "tab": led.params["tab"]})
+    return code
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
-from tests.web.serving import FORKS, LEAK, make_run, serving
+from tests.web.serving import FORKS, LEAK, make_room, make_run, serving
 
 BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
 HUGE = "title: One write\nhuge: 8\nA mmap buf 8 thp\nA write buf 1\nA fork B\nA write buf[3] 2\n"
@@ -69,6 +69,11 @@ PAGES = {
     "legend": "/legend",
     "glossary": "/glossary",
     "policies": "/policies",
+    "rooms": "/w",
+    "room": "/w/{room}",
+    "room-stage": "/w/{room}/stage",
+    "room-door": "/w/{room}/lead",
+    "no-room": "/w/ZZZZZ",
     "conformance": "/conformance",
     "trace": "/conformance/zram/fork-child-writes-first",
     "docs": "/docs",
@@ -86,8 +91,8 @@ TWINS = re.compile(r"\.(json|txt|cow|svg|png)$|^/(api|healthz|readyz|metrics|sta
 ELSEWHERE = {
     "/c/{pair}/step", "/r/{run}/step", "/r/{run}", "/s/{slug}", "/m/{name}/{pair}",
     "/m/{name}/{policy}/{step}", "/selftest/{policy}/{test_id}/{kind_key}", "/q/{question_id}",
-    "/conformance/{swap}/{name}/{step}",
-    "/r/{run}/{step}/inspect",
+    "/conformance/{swap}/{name}/{step}", "/r/{run}/{step}/inspect", "/w/{room}/events",
+    "/w/{room}/poll", "/w/{room}/lead/{once}",
 }  # fmt: skip
 """Routes that lead to one of the pages, or are a part of one."""
 
@@ -102,6 +107,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     app = create_app(Settings(data_dir=tmp_path_factory.mktemp("access"), cdn=False))
     migrate(app.state.engine)
     yield app
+    app.state.hub.close()
+    app.state.rooms.close()
     app.state.runs.close()
     app.state.engine.dispose()
 
@@ -113,6 +120,7 @@ def names(app: FastAPI) -> dict[str, str]:
         "leak": make_run(app, LEAK, "mapcount"),
         "safe": make_run(app, LEAK, "linux"),
         "huge": make_run(app, HUGE),
+        "room": make_room(app),
     }
 
 

@@ -145,7 +145,7 @@ def test_what_the_leader_points_at_and_darkens_everybody_sees(
     stage.goto(f"{led.url}/stage")
     for page, scope in ((member, "#draw"), (stage, "#stage")):
         expect(page.locator(f"{scope} .frame").first).to_be_visible()
-        expect(page.locator(f"{scope} a.lk.is-linked").first).to_be_visible()
+        expect(page.locator(f"{scope} .lk.is-linked").first).to_be_visible()
     led.page.click("#blank")
     expect(member.locator("#curtain")).to_be_visible()
     expect(stage.locator("#stage")).to_have_class(re.compile("blank"))
@@ -244,7 +244,7 @@ def test_never_two_leaders(led: Led, context: BrowserContext) -> None:
     twin = context.new_page()
     twin.goto(led.page.url)
     expect(twin.locator("main")).to_contain_text("You lead from the other tab")
-    second.click("text=Lead from here")
+    second.get_by_role("button", name="Lead from here").click()
     expect(second.locator("#next")).to_be_visible()
     led.page.click("#next")
     expect(led.page.locator("main")).to_contain_text("You lead from the other tab")
@@ -322,6 +322,7 @@ def test_the_stage_is_readable_from_the_back_row(context: BrowserContext, addres
     for part in range(len(STAGES)):
         if part:
             led.page.click(f".lparts li:nth-child({part + 1}) button")
+            expect(led.page.locator(".lcmd .num")).to_have_text(re.compile("^0/"))
         last = int((led.page.locator(".lcmd .num").text_content() or "/1").split("/")[1])
         for step in (0, last // 2, last):
             if step:

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from app.trace import Run
 
 from ..glimpse import glimpse
-from ..layout import HEAD_HEIGHT, LABEL_WIDTH, Column, Layout, Row, row_height
+from ..layout import FRAME_WIDTH, HEAD_HEIGHT, LABEL_WIDTH, Column, Layout, Row, row_height
 from ..scene import Frame, Scene, Slot, scene_of
 
-WIDTH, HEIGHT = 1460, 770
+WIDTH, HEIGHT = 1400, 720
 """The drawing's pane on a screen of 1920 x 1080, in its pixels."""
 LETTERS = 24
 """The smallest letters there."""
@@ -30,11 +30,13 @@ ROOM_FOR = LETTERS / SIZES[0]
 class Focus(Struct, frozen=True):
     """A layout of what is shown, its scene, and the names of what is not.
 
-    `letters` is the size of small letters that makes them readable, in the drawing's units.
+    `beyond` has changed, too, and there is no room for it; `resting` has not. `letters` is the size
+    of small letters that makes them readable, in the drawing's units.
     """
 
     layout: Layout
     scene: Scene
+    beyond: tuple[str, ...]
     resting: tuple[str, ...]
     letters: int
 
@@ -63,17 +65,58 @@ def touched(layout: Layout, scene: Scene) -> tuple[set[int], set[str]]:
 
 def focus_of(run: Run, number: int, layout: Layout) -> Focus:
     """Step `number` of a run, whose whole layout is given."""
-    scenes = [
-        scene_of(layout, n, *glimpse(run, n, layout)) for n in range(max(0, number - 1), number + 1)
-    ]
+    scene = scene_of(layout, number, *glimpse(run, number, layout))
     if fits(layout):
-        return Focus(layout, scenes[-1], (), letters_of(layout))
-    marked = [touched(layout, scene) for scene in scenes]
-    rows = set().union(*(found[0] for found in marked))
-    columns = set().union(*(found[1] for found in marked))
-    small, resting = narrowed(layout, rows, columns, number)
-    scene = scene_of(small, number, *glimpse(run, number, layout))
-    return Focus(small, scene, resting, letters_of(small))
+        return Focus(layout, scene, (), (), letters_of(layout))
+    rows, columns = touched(layout, scene)
+    old_rows, old_columns = set(rows), set(columns)
+    if number:
+        before = scene_of(layout, number - 1, *glimpse(run, number - 1, layout))
+        old_rows, old_columns = touched(layout, before)
+    kept_rows = chosen_rows(layout, rows, old_rows)
+    alive = [c.name for c in layout.columns if c.first <= number <= c.last]
+    kept_columns = chosen_columns(layout, alive, columns, old_columns)
+    small = narrowed(layout, kept_rows, kept_columns)
+    return Focus(
+        small,
+        scene_of(small, number, *glimpse(run, number, layout)),
+        (
+            *(name for name in alive if name in columns and name not in kept_columns),
+            *names_of(layout.rows, rows - kept_rows),
+        ),
+        (
+            *(name for name in alive if name not in columns and name not in kept_columns),
+            *names_of(layout.rows, set(range(len(layout.rows))) - rows - kept_rows),
+        ),
+        letters_of(small),
+    )
+
+
+def chosen_rows(layout: Layout, rows: set[int], before: set[int]) -> set[int]:
+    """Rows that fit on top of each other: of this step first, then of the one before."""
+    kept: set[int] = set()
+    height = HEAD_HEIGHT + 4
+    for index in (*sorted(rows), *sorted(before - rows)):
+        height += row_height(layout.rows[index], layout.rows[index].lanes)
+        if kept and height > HEIGHT / ROOM_FOR:
+            break
+        kept.add(index)
+    return kept or {0}
+
+
+def chosen_columns(
+    layout: Layout, alive: list[str], columns: set[str], before: set[str]
+) -> set[str]:
+    """Processes that fit beside each other, in the same order of choice."""
+    pitch = pitch_of(layout)
+    room = max(1, int((WIDTH / ROOM_FOR - layout.width) // pitch) + len(layout.columns))
+    wanted = [name for name in alive if name in columns]
+    wanted += [name for name in alive if name in before - columns]
+    return set((wanted or alive)[:room])
+
+
+def pitch_of(layout: Layout) -> int:
+    return layout.columns[1].x - layout.columns[0].x if len(layout.columns) > 1 else 124
 
 
 def letters_of(layout: Layout) -> int:
@@ -81,13 +124,9 @@ def letters_of(layout: Layout) -> int:
     return min(max(math.ceil(LETTERS / scale), SIZES[0]), SIZES[1])
 
 
-def narrowed(
-    layout: Layout, rows: set[int], columns: set[str], number: int
-) -> tuple[Layout, tuple[str, ...]]:
-    """The layout with these rows and columns alone, and the others by name."""
-    rows = rows or {0}
-    alive = [c for c in layout.columns if c.first <= number <= c.last]
-    kept = [c for c in layout.columns if c.name in columns] or alive[:2]
+def narrowed(layout: Layout, rows: set[int], columns: set[str]) -> Layout:
+    """The layout with these rows and columns alone, close together."""
+    kept = [c for c in layout.columns if c.name in columns]
     new_rows, places = packed_rows(layout.rows, rows)
     items = {
         label: replace(item, row=places[item.row][0], y=item.y + places[item.row][1])
@@ -95,23 +134,20 @@ def narrowed(
         if item.row in places
     }
     grips = tuple(grip for grip in layout.grips if grip.label in items)
-    shift = layout.columns[1].x - layout.columns[0].x if len(layout.columns) > 1 else 0
-    less = shift * (len(layout.columns) - len(kept))
-    if not grips:
-        less += layout.width - layout.frame_x - 332 if layout.grips else 0
-    small = Layout(
-        columns=moved(kept, shift),
+    pitch = pitch_of(layout)
+    less = pitch * (len(layout.columns) - len(kept))
+    frame_x = layout.frame_x - less
+    return Layout(
+        columns=moved(kept, pitch),
         rows=new_rows,
         items=items,
         grips=grips,
         cell_width=layout.cell_width,
-        frame_x=layout.frame_x - shift * (len(layout.columns) - len(kept)),
-        handle_x=layout.handle_x - shift * (len(layout.columns) - len(kept)),
-        width=layout.width - less,
+        frame_x=frame_x,
+        handle_x=layout.handle_x - less,
+        width=layout.width - less if grips else frame_x + FRAME_WIDTH + 92,
         height=new_rows[-1].top + new_rows[-1].height + 4,
     )
-    names = [c.name for c in alive if c not in kept]
-    return small, (*names, *resting_rows(layout.rows, rows))
 
 
 def moved(columns: list[Column], pitch: int) -> tuple[Column, ...]:
@@ -133,11 +169,11 @@ def packed_rows(
     return tuple(out), places
 
 
-def resting_rows(rows: tuple[Row, ...], kept: set[int]) -> list[str]:
-    """The rows that are not drawn, neighbours in one name."""
+def names_of(rows: tuple[Row, ...], chosen: set[int]) -> list[str]:
+    """Rows by name, neighbours in one."""
     names = []
-    rest = [(i, row) for i, row in enumerate(rows) if i not in kept and row.area]
-    for _, group in groupby(enumerate(rest), lambda pair: (pair[1][0] - pair[0], pair[1][1].area)):
-        found = [row for _, (_, row) in group]
-        names.append(replace(found[0], hi=found[-1].hi).label)
+    found = [index for index in sorted(chosen) if rows[index].area]
+    for _, group in groupby(enumerate(found), lambda pair: (pair[1] - pair[0], rows[pair[1]].area)):
+        run = [rows[index] for _, index in group]
+        names.append(replace(run[0], hi=run[-1].hi).label)
     return names

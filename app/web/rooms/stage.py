@@ -32,11 +32,12 @@ LONG, LONGER = 110, 190
 
 
 class Picture(Struct, frozen=True):
-    """A step's drawing and timeline; `resting` names what is not drawn."""
+    """A step's drawing and timeline; `beyond` and `resting` name what is not drawn."""
 
     svg: Markup
     line: Markup
     letters: int
+    beyond: tuple[str, ...]
     resting: tuple[str, ...]
 
 
@@ -107,6 +108,7 @@ def router(
                 Markup(drawing.stage(shown.layout, shown.scene, f"memory after step {step}")),
                 Markup(line_of(plan.timeline, step)),
                 shown.letters,
+                shown.beyond,
                 shown.resting,
             )
             pictures.put((loaded.id, step), kept)
