@@ -20,6 +20,18 @@ LOST = (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError, ValueError
 """What an answer that does not come looks like."""
 
 
+OPEN: set[asyncio.StreamWriter] = set()
+
+
+async def hang_up() -> None:
+    """Close every connection that is still open."""
+    while OPEN:
+        writer = OPEN.pop()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
 @dataclass
 class Answer:
     status: int
@@ -38,6 +50,7 @@ class Connection:
     def close(self) -> None:
         if self.streams is not None:
             self.streams[1].close()
+            OPEN.discard(self.streams[1])
             self.streams = None
 
     async def send(
@@ -48,6 +61,7 @@ class Connection:
             async with asyncio.timeout(PATIENCE):
                 if self.streams is None:
                     self.streams = await asyncio.open_connection(HOST, self.port)
+                    OPEN.add(self.streams[1])
                 reader, writer = self.streams
                 body = urlencode(form).encode() if form is not None else b""
                 lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}:{self.port}"]

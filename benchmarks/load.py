@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.crowd import Connection, Leader, Member, step_alone
+from benchmarks.crowd import Connection, Leader, Member, hang_up, step_alone
 from tests.hosting.served import Served
 
 SCENARIO_STEPS = 70
@@ -226,6 +226,7 @@ async def play(plan: Plan) -> list[Row]:
         if plan.alone:
             await alone(host, plan, run, rows)
     finally:
+        await hang_up()
         await asyncio.to_thread(host.server.stop)
     return rows
 

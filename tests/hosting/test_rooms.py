@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
 from app.store import open_engine
-from benchmarks.crowd import Connection, Leader, Member
+from benchmarks.crowd import Connection, Leader, Member, hang_up
 from benchmarks.load import Plan, play, table
 from tests.conftest import empty_schema
 from tests.hosting.served import Served, served
@@ -31,6 +31,16 @@ async def until(done: Callable[[], bool], seconds: float = 30) -> None:
     while not done():
         assert time.monotonic() < end, "it did not happen"
         await asyncio.sleep(0.02)
+
+
+def run(walk: Coroutine[object, object, None]) -> None:
+    async def whole() -> None:
+        try:
+            await walk
+        finally:
+            await hang_up()
+
+    asyncio.run(whole())
 
 
 async def led(port: int) -> Leader:
@@ -65,7 +75,7 @@ def test_two_workers_show_one_room(two_workers: Served) -> None:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
 
-    asyncio.run(walk())
+    run(walk())
 
 
 def test_two_machines_on_one_postgresql_show_one_room(postgresql_url: str, tmp_path: Path) -> None:
@@ -98,7 +108,7 @@ def test_two_machines_on_one_postgresql_show_one_room(postgresql_url: str, tmp_p
     with served(ready=False, **settings) as one, served(ready=False, **settings) as other:
         one.wait_until_ready()
         other.wait_until_ready()
-        asyncio.run(walk(one, other))
+        run(walk(one, other))
 
 
 def moved(connection: Connection, port: int) -> Connection:
@@ -128,7 +138,7 @@ def test_a_reader_that_does_not_read_holds_up_nobody(two_workers: Served) -> Non
         for plug in slow:
             plug.close()
 
-    asyncio.run(walk())
+    run(walk())
 
 
 def test_a_stream_that_is_dropped_goes_on_where_it_was(two_workers: Served) -> None:
@@ -148,7 +158,7 @@ def test_a_stream_that_is_dropped_goes_on_where_it_was(two_workers: Served) -> N
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
 
-    asyncio.run(walk())
+    run(walk())
 
 
 def test_a_server_that_is_told_to_stop_ends_its_streams(tmp_path: Path) -> None:
@@ -164,4 +174,4 @@ def test_a_server_that_is_told_to_stop_ends_its_streams(tmp_path: Path) -> None:
             await reading
 
     with served(data_dir=str(tmp_path), cdn="false", shutdown_seconds="60") as server:
-        asyncio.run(walk(server))
+        run(walk(server))
