@@ -21,6 +21,7 @@ from . import (
     learn,
     matrix_routes,
     misconceptions,
+    privacy,
     problems,
     quiz,
     reference,
@@ -55,6 +56,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(editor.router(runs, templates))
     app.include_router(reference.router(templates))
     app.include_router(api_docs.router(app, templates))
+    app.include_router(privacy.router(templates, settings))
     app.include_router(elsewhere.router(runs, templates, settings))
     app.include_router(whatif_routes.router(runs, app.state.whatifs, templates))
     app.include_router(compare_routes.router(runs, templates, settings))

@@ -76,6 +76,7 @@ PAGES = {
     "conformance": "/conformance",
     "trace": "/conformance/zram/fork-child-writes-first",
     "docs": "/docs",
+    "privacy": "/privacy",
     "docs-embed": "/docs/embed",
     "no-run": "/r/nothere/3",
     "no-step": "/r/{forks}/99",
