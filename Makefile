@@ -50,7 +50,7 @@ wheel: .venv/.test-ready ## a wheel in dist/
 
 lock: .venv/.run-ready ## resolve pyproject.toml into the two lock files again
 	@$(BIN)/python -m pip install --quiet uv
-	for groups in 'requirements.lock --group build' 'requirements-dev.lock --group build --group dev'; do
+	for groups in 'requirements.lock --group build' 'requirements-dev.lock --group build --group dev --group docs'; do
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o $$groups
 	done
