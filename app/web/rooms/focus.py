@@ -24,7 +24,8 @@ LETTERS = 24
 """The smallest letters there."""
 SIZES = (13, 16)
 """Sizes of small letters in the drawing's own units, between which it is still in order."""
-ROOM_FOR = LETTERS / SIZES[0]
+ROOM_FOR = LETTERS / 14
+"""The smallest scale at which a layout is shown whole."""
 
 
 class Focus(Struct, frozen=True):
@@ -73,7 +74,8 @@ def focus_of(run: Run, number: int, layout: Layout) -> Focus:
     if number:
         before = scene_of(layout, number - 1, *glimpse(run, number - 1, layout))
         old_rows, old_columns = touched(layout, before)
-    kept_rows = chosen_rows(layout, rows, old_rows)
+    entries = {i for i, cells in enumerate(scene.cells) if any(c.changed for c in cells.values())}
+    kept_rows = chosen_rows(layout, rows, entries, old_rows)
     alive = [c.name for c in layout.columns if c.first <= number <= c.last]
     kept_columns = chosen_columns(layout, alive, columns, old_columns)
     small = narrowed(layout, kept_rows, kept_columns)
@@ -92,11 +94,14 @@ def focus_of(run: Run, number: int, layout: Layout) -> Focus:
     )
 
 
-def chosen_rows(layout: Layout, rows: set[int], before: set[int]) -> set[int]:
-    """Rows that fit on top of each other: of this step first, then of the one before."""
+def chosen_rows(layout: Layout, rows: set[int], entries: set[int], before: set[int]) -> set[int]:
+    """Rows that fit on top of each other: first those whose entries this step changed, then what
+    else it changed, then the rows of the step before.
+    """
     kept: set[int] = set()
     height = HEAD_HEIGHT + 4
-    for index in (*sorted(rows), *sorted(before - rows)):
+    order = (*sorted(entries & rows), *sorted(rows - entries), *sorted(before - rows))
+    for index in order:
         height += row_height(layout.rows[index], layout.rows[index].lanes)
         if kept and height > HEIGHT / ROOM_FOR:
             break

@@ -29,6 +29,8 @@ KEPT = 300
 LINE_WIDTH, LINE_HEIGHT, EDGE = 1460, 84, 40
 LONG, LONGER = 110, 190
 """Letters of the sentence from which it is set smaller."""
+ALARM = 25
+"""Letters before a sentence that tells a violation."""
 
 
 class Picture(Struct, frozen=True):
@@ -120,7 +122,7 @@ def router(
         state = view.state
         loaded, told = await teller.current(view)
         join = absolute(request, room_url(view.id))
-        length = len(told.lead)
+        length = len(told.alarms[0][1]) + ALARM if told.alarms else len(told.lead)
         context = StageContext(
             view=view,
             title=loaded.run.scenario.title or "Untitled scenario",

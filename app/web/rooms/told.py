@@ -11,6 +11,7 @@ from app.service import LoadedRun, RunService
 from app.store.rooms import RoomView
 
 from .. import drawing
+from ..evidence import evidence_of
 from ..explorer import Explorer
 from ..glimpse import glimpse
 from ..plan import Plan
@@ -71,7 +72,7 @@ class Teller:
             rule=decided.rule if decided else "",
             function=why.function,
             notes=tuple(step.get("notes", ())),
-            alarms=tuple((v["kind"], v["because"]) for v in step.get("violations", ())),
+            alarms=tuple((e.name, e.text) for e in evidence_of(loaded.run, number)),
             things=(
                 *(f.label for f in scene.frames.values() if f.state != "freed"),
                 *(s.label for s in scene.slots.values() if s.state != "freed"),
