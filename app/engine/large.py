@@ -298,5 +298,5 @@ def split_folio(m: Draft, head: int) -> str:
     m.folios = folios.finish()
     m.compounds = m.compounds.delete(head)
     m.touched.update(range(head, head + value.pages))
-    m.say(reasons.SPLIT_FOLIO, -1, -1, head, value.pages)
+    m.say(reasons.SPLIT_FOLIO, -1, -1, head, value.pages, value.refcount)
     return ""

@@ -55,7 +55,7 @@ SPLIT_HUGE_ZERO = Reason(
 )  # fmt: skip
 SPLIT_FOLIO = Reason(
     "split", "", "__folio_split", "{f} is split into {0} base pages; their exclusive bits stay.",
-    "no reference but its mappings: refcount {folio.refcount}", _HUGE,
+    "no reference but its mappings: refcount {1}", _HUGE,
 )  # fmt: skip
 SPLIT_REFUSED = Reason(
     "keep", "", "__folio_split", "{f} is not split.", "{0}", _HUGE
