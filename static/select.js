@@ -2,6 +2,7 @@
 // The address is the only state; steps are swapped by htmx and know nothing of it.
 'use strict';
 const VIEW = ['sel', 'tab', 'watch'];
+const NARROW = '(max-width: 60rem)'; // one part of the page at a time
 const wholeOf = name => (name.includes(']') ? name.slice(0, name.indexOf(']') + 1) : name.split('.')[0]);
 let view = readView();
 
@@ -115,7 +116,7 @@ function show() {
   for (const link of document.querySelectorAll('.tabs a')) {
     current(link, link.dataset.pane === tab);
   }
-  for (const link of document.querySelectorAll('#tables a')) current(link, view.sel && link.getAttribute('href') === `?sel=${view.sel}`);
+  for (const link of document.querySelectorAll('#tables a')) current(link, view.sel && new URLSearchParams(link.getAttribute('href')).get('sel') === view.sel);
   const { base, step } = $('#explorer').dataset;
   $('#copy').href = `${base}/${step}${queryOf(view)}`;
   address();
@@ -131,7 +132,7 @@ function change(link) {
   if (link.matches('.pick') && next.sel === view.sel) next.sel = '';
   if (!next.sel && next.tab === 'history' && view.sel) next.tab = '';
   if (next.sel && next.sel !== view.sel && next.tab === 'why') next.tab = '';
-  if (next.sel && next.sel !== view.sel && matchMedia('(max-width: 60rem)').matches) root.dataset.tab = 'why'; // one part at a time
+  if (next.sel && next.sel !== view.sel && matchMedia(NARROW).matches) root.dataset.tab = 'why';
   view = next;
   show();
 }
@@ -209,4 +210,7 @@ for (const link of document.querySelectorAll('#explorer a[href^="/r/"]')) {
   if (STEP.test(link.getAttribute('href'))) link.setAttribute('href', link.getAttribute('href').split('?')[0]);
 }
 for (const hidden of document.querySelectorAll('#goto input[type=hidden], #scrubber input[type=hidden]')) hidden.remove();
+addEventListener('pageshow', () => { // boot.js has set what was chosen by then
+  if (view.sel && !root.dataset.tab && matchMedia(NARROW).matches) root.dataset.tab = 'why';
+});
 if (queryOf(view)) show();

@@ -44,7 +44,7 @@
     const mine = opening += 1;
     let section;
     try {
-      const got = await fetch(link.search ? link.href : link.href + location.search); // with what is selected
+      const got = await fetch(link.pathname + location.search); // with what is selected
       section = new DOMParser().parseFromString(await got.text(), 'text/html').getElementById('share');
     } catch { section = null; }
     if (mine !== opening) return;

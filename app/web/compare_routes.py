@@ -155,20 +155,20 @@ async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:
     """One policy is compared with the run, two with each other, more make a matrix."""
     if len(chosen) >= MANY:
         return f"{matrix_url(scenario)}?{urlencode([('policy', name) for name in chosen])}"
-    text, own, based_on = await text_of(runs, scenario)
+    text, own = await text_of(runs, scenario)
     pair = chosen if len(chosen) > 1 else [own, chosen[0]]
-    made = [await runs.create(text, policy, based_on) for policy in pair]
+    made = [await runs.create(text, policy) for policy in pair]
     return compare_url(made[0].id, made[1].id)
 
 
-async def text_of(runs: RunService, name: str) -> tuple[str, str, tuple[str, int] | None]:
-    """Text, policy and origin of what `/m/{name}` names: a shipped scenario or a run.
+async def text_of(runs: RunService, name: str) -> tuple[str, str]:
+    """Text and policy of what `/m/{name}` names: a shipped scenario or a run.
 
     Raises HTTPException for a name that is neither and like a scenario's, UnknownRun for others.
     """
     scenarios = {shipped.slug: shipped.scenario for shipped in library()}
     if name in scenarios:
-        return scenarios[name].text, scenarios[name].policy or policies.DEFAULT, None
+        return scenarios[name].text, scenarios[name].policy or policies.DEFAULT
     try:
         stored = await runs.stored(name)
     except UnknownRun:
@@ -177,4 +177,4 @@ async def text_of(runs: RunService, name: str) -> tuple[str, str, tuple[str, int
             raise
         hint = ", ".join(near)
         raise HTTPException(404, f"There is no scenario “{name}”. Nearest: {hint}.") from None
-    return stored.text, stored.policy, (stored.id, 0)
+    return stored.text, stored.policy

@@ -9,7 +9,17 @@ from __future__ import annotations
 from html import escape
 
 from . import marks
-from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, TRACK_PITCH, Grip, Item, Layout, Row
+from .layout import (
+    FRAME_HEIGHT,
+    FRAME_WIDTH,
+    PTE_HEIGHT,
+    TRACK_PITCH,
+    Column,
+    Grip,
+    Item,
+    Layout,
+    Row,
+)
 from .scene import Cell, Frame, Scene, Slot, place_of
 
 MIDDLE = FRAME_HEIGHT / 2
@@ -62,7 +72,7 @@ def heads(layout: Layout, scene: Scene) -> str:
     narrow = layout.cell_width < 100
     for column in layout.columns:
         early, late = scene.number < column.first, scene.number > column.last
-        words = f"child of {column.parent}" if column.parent else "first"
+        words = f"child of {column.parent}" if column.parent else head_words(layout, scene, column)
         if early or late:
             words = "not yet" if early else "exited"
         elif narrow and column.parent:
@@ -75,6 +85,12 @@ def heads(layout: Layout, scene: Scene) -> str:
             + marks.text(column.x + width + 7, 40, words, "small")
         )
     return "".join(out)
+
+
+def head_words(layout: Layout, scene: Scene, column: Column) -> str:
+    """Of a process that nobody in the scenario forked."""
+    has_child = any(c.parent == column.name and c.first <= scene.number for c in layout.columns)
+    return "parent" if has_child else "process"
 
 
 def row_text(layout: Layout, row: Row) -> str:

@@ -15,6 +15,8 @@ from .view import View
 QUERY_LINK = re.compile(r'href="(\?[^"]*)"')
 LINKED = re.compile(r'class="([^"]*)" data-link="([^"]*)"(?: data-at="([^"]*)")?')
 PICK = re.compile(r'class="(pick[^"]*)" data-link="([^"]*)" data-sel="([^"]*)"')
+SHARED_URL = re.compile(r'(<meta property="og:url" content="[^"]*)"')
+SHARED_WORDS = re.compile(r'(<meta (?:property="og|name="twitter):description" content=")')
 INSPECTOR = re.compile(r'<div id="inspector"[^>]*></div>')
 WATCH = re.compile(r'<div id="watch"[^>]*></div>')
 
@@ -39,10 +41,16 @@ def dress(
     return carry(page, base, view)
 
 
+def say_selected(page: str, query: str, words: str) -> str:
+    """Other sites show beside the link what is selected, and lead to it."""
+    page = SHARED_URL.sub(lambda found: found[1] + escape(query) + '"', page, count=1)
+    return SHARED_WORDS.sub(lambda found: f"{found[1]}{escape(words)} ", page)
+
+
 def carry(page: str, base: str, view: View) -> str:
     """Links to steps keep the view, and links that change the view keep the rest of it."""
     query = escape(view.query)
-    steps = re.compile(rf'href="({re.escape(base)}/\d+)(\?[^"]*)?"')
+    steps = re.compile(rf'href="({re.escape(base)}/\d+(?:/share)?)(\?[^"]*)?"')
 
     def step(found: re.Match[str]) -> str:
         given = found[2] or ""

@@ -1,11 +1,11 @@
-"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=`."""
+"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=&sel=`."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from html import escape
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -16,13 +16,18 @@ from msgspec.structs import asdict
 
 from app.service.runs import LoadedRun, RunService
 from app.settings import Settings
+from app.trace.subject import BadSelection
 from app.urls import absolute, embed_url, step_url
 
-from . import timeline
+from . import drawing, timeline
+from .blame import Blame, value_at
+from .dress import light
 from .files import span_of
 from .fragments import PageCache, answer
-from .picture import Pictures
+from .pick import selectable
+from .picture import Picture, Pictures
 from .templating import THEMES, look_of
+from .view import SAFE, View
 
 CHOICES = {"theme": ("auto", *THEMES), "ui": ("full", "min"), "keys": ("focus", "off")}
 """Values of the parameters that are words; the first one is the default."""
@@ -36,6 +41,11 @@ PARAMETERS = (
         "off: never, for slides that step with the same keys",
     ),
     ("from, to", "steps", "the first and the last step that the frame shows; all by default"),
+    (
+        "sel",
+        "f0, f0.ref, A.buf[0].w …",
+        "marked, with its value; the link to the page keeps it",
+    ),
 )
 MESSAGES = (
     ("{step: 7}", "show that step; beyond from and to is an error"),
@@ -43,22 +53,26 @@ MESSAGES = (
     ('{theme: "dark"}', "auto, light or dark, at once"),
     ('{query: "step"}', "post the present step again"),
 )
+PICK = re.compile(r'<a (class="pick[^"]*")[^>]*>(.*?)</a>')
 STEP_LINK = re.compile(r'<a href="/e/[^"/]+/(\d+)"([^>]*)>')
 
 
 class Frame(Struct, frozen=True):
-    """What whoever embeds has chosen; `first` and `last` are the steps that can be reached."""
+    """What whoever embeds has chosen; `first` and `last` are the steps that can be reached, `sel`
+    is what is marked."""
 
     theme: str
     ui: str
     keys: str
     first: int
     last: int
+    sel: str = ""
 
 
 class EmbedContext(Struct, frozen=True):
     """What `embed.html` gets: the step in words, the drawing, the frame, and its neighbours.
 
+    `value` is that of what is marked, "" for a whole thing or nothing, and `was` the one before.
     `previous` and `next` are URLs with the frame's parameters, or None at an end of the range;
     `pattern` is such a URL with `{step}` in place of the number.
     """
@@ -75,6 +89,8 @@ class EmbedContext(Struct, frozen=True):
     svg: Markup
     strip: Markup
     frame: Frame
+    value: str
+    was: str
     previous: str | None
     next: str | None
     pattern: str
@@ -90,16 +106,28 @@ def choice(request: Request, name: str) -> str:
     return given
 
 
-def frame_of(request: Request, loaded: LoadedRun, step: int) -> Frame:
+def frame_of(request: Request, loaded: LoadedRun, step: int, blame: Blame) -> Frame:
     """Raises UnknownStep, and a 422 for parameters that do not fit the run or each other."""
     first, last = span_of(request, loaded.last)
     loaded.check_step(last)
     if not first <= step <= last:
         loaded.check_step(step)
         raise HTTPException(422, f"Step {step} is not between from ({first}) and to ({last}).")
-    return Frame(
-        choice(request, "theme"), choice(request, "ui"), choice(request, "keys"), first, last
-    )
+    sel = request.query_params.get("sel", "").strip()
+    try:
+        sel = str(blame.subject(loaded, sel)) if sel else ""
+    except BadSelection as bad:
+        raise HTTPException(422, f"sel: {bad} Nearest: {', '.join(bad.near)}.") from None
+    theme, ui, keys = (choice(request, name) for name in CHOICES)
+    return Frame(theme, ui, keys, first, last, sel)
+
+
+def marked(picture: Picture, bit: str, sel: str) -> str:
+    """The drawing with what is selected in a frame and all about the same page lit."""
+    layout, scene = picture.layout, picture.scene
+    svg = drawing.stage(layout, scene, f"memory after step {picture.step}")
+    lit = light(selectable(svg, layout, scene, bit), sel)
+    return PICK.sub(lambda a: f"<g {a[1]}>{a[2]}</g>" if " is-" in a[1] else "", lit)
 
 
 def query_of(frame: Frame, loaded: LoadedRun) -> str:
@@ -110,11 +138,23 @@ def query_of(frame: Frame, loaded: LoadedRun) -> str:
         words["from"] = str(frame.first)
     if frame.last < loaded.last:
         words["to"] = str(frame.last)
-    return f"?{urlencode(words)}" if words else ""
+    if frame.sel:
+        words["sel"] = frame.sel
+    return f"?{urlencode(words, safe=SAFE, quote_via=quote)}" if words else ""
 
 
-def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -> EmbedContext:
+def context_of(
+    pictures: Pictures, blame: Blame, loaded: LoadedRun, step: int, frame: Frame
+) -> EmbedContext:
     picture = pictures.draw(loaded, step)
+    svg, value, was = picture.svg, "", ""
+    if frame.sel:
+        subject = blame.subject(loaded, frame.sel)
+        svg = marked(picture, loaded.run.policy.bit, frame.sel)
+        if subject.field:
+            history = blame.history(loaded, subject)
+            value = value_at(history, step, subject.field)
+            was = value_at(history, max(0, step - 1), subject.field)
     query = query_of(frame, loaded)
 
     def at(number: int) -> str | None:
@@ -139,13 +179,15 @@ def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -
         lead=picture.lead,
         alarm=picture.alarm,
         caution=picture.caution,
-        svg=Markup(picture.svg),
+        svg=Markup(svg),
         strip=Markup(strip),
         frame=frame,
+        value=value,
+        was=was if was != value else "",
         previous=at(step - 1),
         next=at(step + 1),
         pattern=embed_url(loaded.id, 0).removesuffix("0") + "{step}" + query,
-        full=step_url(loaded.id, step),
+        full=step_url(loaded.id, step) + View(sel=frame.sel).query,
     )
 
 
@@ -153,16 +195,17 @@ def router(
     runs: RunService, templates: jinja2.Environment, pictures: Pictures, settings: Settings
 ) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
+    blame = Blame()
     kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
 
     def render(loaded: LoadedRun, step: int, frame: Frame) -> str:
-        values = asdict(context_of(pictures, loaded, step, frame))
+        values = asdict(context_of(pictures, blame, loaded, step, frame))
         return templates.get_template("embed.html").render(values)
 
     async def show(request: Request) -> Response:
         step = request.path_params["step"]
         loaded = await runs.load(request.path_params["run"])
-        frame = frame_of(request, loaded, step)
+        frame = frame_of(request, loaded, step, blame)
         page = kept.get((loaded.id, step, frame))
         if page is None:
             body = await asyncio.to_thread(render, loaded, step, frame)

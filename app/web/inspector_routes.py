@@ -20,12 +20,12 @@ from app.trace.subject import BadSelection
 from app.urls import step_url
 
 from .blame import Blame
-from .dress import dress
+from .dress import dress, say_selected
 from .fragments import Kept, answer
-from .inspector import InspectorContext, command_of, inspect
+from .inspector import InspectorContext, Picked, command_of, inspect
 from .keys import KEYS
 from .view import View, view_of
-from .watch import draw
+from .watch import draw, listed
 
 Json = dict[str, Any]
 
@@ -51,7 +51,8 @@ class Inspector:
         """The inspector and the watched fields, as HTML."""
         values = msgspec.structs.asdict(context)
         rows = draw(context.watched, context.step, context.last, context.base)
-        values |= {"watch_rows": Markup(rows), "keys": KEYS}
+        now = listed(context.watched, context.step)
+        values |= {"watch_rows": Markup(rows), "watch_now": now, "keys": KEYS}
         inspector, watch = (
             render_block(self.templates, "inspector.html", block, values)
             for block in ("inspector", "watch")
@@ -67,7 +68,18 @@ class Inspector:
             plain.body.decode(), context.base, view, inspector, watch,
             picked.subject if picked else "", picked.writes if picked else (),
         )  # fmt: skip
+        if picked is not None:
+            body = say_selected(body, view.query, said_of(picked))
         return Kept(body.encode()), 422 if context.notices else 200
+
+
+def said_of(picked: Picked) -> str:
+    """What is selected, in a sentence for those who see no page yet."""
+    if not picked.value:
+        return f"Selected: {picked.subject}, {picked.words}."
+    was = f"{picked.old}→" if picked.old else ""
+    by = f", written by step {picked.writer}" if picked.writer is not None else ""
+    return f"{picked.subject} ({picked.words}) {was}{picked.value}{by}."
 
 
 def history_json(blame: Blame, loaded: LoadedRun, step: int, name: str) -> Json:

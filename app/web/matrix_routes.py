@@ -180,7 +180,7 @@ class Matrices:
 
     async def context(self, name: str, chosen: tuple[str, ...]) -> MatrixContext:
         """Raises UnknownRun, UnknownPolicy, ScenarioErrors and Busy."""
-        text, own, _ = await text_of(self.runs, name)
+        text, own = await text_of(self.runs, name)
         names = chosen or (() if own in all_names() else (own,)) + all_names()
         for policy in names:
             policies.get(policy)
@@ -281,13 +281,13 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     @routes.get("/m/{name}/{policy}/{step:int}")
     async def cell(name: str, policy: str, step: int) -> Response:
         """A step under one policy, or two policies compared at it."""
-        text, _, based_on = await text_of(runs, name)
+        text, _ = await text_of(runs, name)
         left, dots, right = policy.partition("..")
-        loaded = await runs.create(text, left, based_on)
+        loaded = await runs.create(text, left)
         loaded.check_step(step)
         if not dots:
             return RedirectResponse(step_url(loaded.id, step), 303)
-        other = await runs.create(text, right, based_on)
+        other = await runs.create(text, right)
         return RedirectResponse(compare_url(loaded.id, other.id, step), 303)
 
     @routes.get("/m/{name}/{pair}")
@@ -296,8 +296,8 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         left, dots, right = pair.partition("..")
         if not dots:
             raise HTTPException(404, "Two policies make a comparison: /m/NAME/POLICY..POLICY.")
-        text, _, based_on = await text_of(runs, name)
-        made = [await runs.create(text, policy, based_on) for policy in (left, right)]
+        text, _ = await text_of(runs, name)
+        made = [await runs.create(text, policy) for policy in (left, right)]
         return RedirectResponse(compare_url(made[0].id, made[1].id), 303)
 
     return routes

@@ -46,12 +46,17 @@ STEPS = {
 
 
 class Asked(Struct, frozen=True):
-    """A rule that decided: its name and sentence, the test with its numbers, and the outcome."""
+    """A rule that decided: its name and sentence, the test with its numbers, and the outcome.
+
+    `frame` and `slot` are labels of what was tested, or "".
+    """
 
     rule: str
     sentence: str
     test: str
     outcome: str
+    frame: str
+    slot: str
 
 
 class Sight(Struct, frozen=True):
@@ -112,7 +117,8 @@ def asked_of(why: Why) -> tuple[Asked, ...]:
     out: dict[tuple[str, str], Asked] = {}
     for micro in why.events:
         if micro.rule in BY_NAME:
-            found = Asked(micro.rule, BY_NAME[micro.rule].sentence, micro.because, micro.text)
+            sentence = BY_NAME[micro.rule].sentence
+            found = Asked(micro.rule, sentence, micro.because, micro.text, micro.frame, micro.slot)
             out.setdefault((micro.rule, micro.because), found)
     return tuple(out.values())
 

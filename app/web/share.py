@@ -21,9 +21,10 @@ from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url
 from .offline import MAX_STEPS
 from .qr import qr_svg
 from .templating import look_of
+from .view import SAFE, View
 
 EMBED_HEIGHT = 450
-VIEW = ("sel", "only", "hide", "level", "watch")
+VIEW = ("sel", "tab", "watch", "only", "level", "view")
 """Parameters of a step's page that change what is shown of it, and nothing else."""
 VIEW_LETTERS = 400
 """More would not fit a QR code that a phone can read."""
@@ -37,6 +38,7 @@ class ShareContext(Struct, frozen=True):
     qr               the link as SVG
     """
 
+    run_id: str
     title: str
     step: int
     last: int
@@ -52,7 +54,8 @@ class ShareContext(Struct, frozen=True):
 
 def embed_code(request: Request, loaded: LoadedRun, step: int, title: str) -> str:
     """An iframe with a title, without which screen readers read out its address."""
-    url = escape(absolute(request, embed_url(loaded.id, step)))
+    marked = View(sel=request.query_params.get("sel", "")).query
+    url = escape(absolute(request, embed_url(loaded.id, step) + fitting(marked)))
     name = escape(f"{title}: step {step} of {loaded.last} under {loaded.stored.policy}")
     return (
         f'<iframe src="{url}" title="{name}" width="100%" height="{EMBED_HEIGHT}" '
@@ -60,10 +63,14 @@ def embed_code(request: Request, loaded: LoadedRun, step: int, title: str) -> st
     )
 
 
-def view_of(request: Request) -> str:
-    """What the reader has selected stays in the link."""
-    chosen = urlencode({k: v for k, v in request.query_params.items() if k in VIEW})
-    return f"?{chosen}" if chosen and len(chosen) <= VIEW_LETTERS else ""
+def chosen_of(request: Request) -> str:
+    """What the reader has selected and how it is shown stays in the link."""
+    given = {k: v for k, v in request.query_params.items() if k in VIEW}
+    return fitting(f"?{urlencode(given, safe=SAFE)}" if given else "")
+
+
+def fitting(query: str) -> str:
+    return query if len(query) <= VIEW_LETTERS else ""
 
 
 def files_of(loaded: LoadedRun, step: int) -> tuple[tuple[str, str, str, str], ...]:
@@ -87,13 +94,15 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     """Raises UnknownStep."""
     loaded.check_step(step)
     title = loaded.run.scenario.title or "Untitled scenario"
-    link = absolute(request, step_url(loaded.id, step) + view_of(request))
+    view = chosen_of(request)
+    link = absolute(request, step_url(loaded.id, step) + view)
     return ShareContext(
+        run_id=loaded.id,
         title=title,
         step=step,
         last=loaded.last,
         policy=loaded.stored.policy,
-        back=step_url(loaded.id, step),
+        back=step_url(loaded.id, step) + view,
         link=link,
         embed=embed_code(request, loaded, step, title),
         text=step_twin_url(loaded.id, step, "txt"),

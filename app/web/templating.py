@@ -19,6 +19,7 @@ from app.resources import resource
 from app.settings import Settings
 
 from .glossary import Linker, linked
+from .operands import operands
 from .plain import plain
 
 HTMX_FILE = "htmx-2.0.11.min.js"
@@ -130,6 +131,7 @@ def environment(settings: Settings) -> jinja2.Environment:
     env.globals["here"] = ""
     env.globals["once"] = once_of(env)
     env.globals["glossary"] = Linker
+    env.filters["operands"] = operands
     env.filters["plain"] = plain
     env.filters["linked"] = linked
     return env

@@ -15,6 +15,18 @@ LABEL = 14
 """Letters of a name that fit left of the columns."""
 
 
+def listed(watched: tuple[Watched, ...], step: int) -> tuple[tuple[Watched, str, str], ...]:
+    """(field, its value at a step, the value before if this step changed it) where the timeline
+    has no room; "" is none."""
+    out = []
+    for field in watched:
+        upto = [(at, value) for at, value in field.values if at <= step]
+        now = upto[-1][1] if upto else ""
+        was = upto[-2][1] if len(upto) > 1 and upto[-1][0] == step else ""
+        out.append((field, now, was))
+    return tuple(out)
+
+
 def draw(watched: tuple[Watched, ...], current: int, last: int, base: str) -> str:
     """Values where they change; between them a line for as long as the thing is there."""
     if not watched:

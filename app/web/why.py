@@ -26,7 +26,8 @@ SHOWN = 24
 
 
 class Micro(Struct, frozen=True):
-    """One event. `css` is a class of the style sheet: "decide", "copy", "good", "bad" or ""."""
+    """One event. `css` is a class of the style sheet: "decide", "copy", "good", "bad" or "";
+    `frame` and `slot` are labels of what it is about, or ""."""
 
     number: int
     title: str
@@ -36,6 +37,8 @@ class Micro(Struct, frozen=True):
     function: str
     source: str
     css: str
+    frame: str = ""
+    slot: str = ""
 
 
 class Why(Struct, frozen=True):
@@ -86,6 +89,8 @@ def micro(number: int, event: Json) -> Micro:
         function=event["function"],
         source=event["source"],
         css=css,
+        frame=event["frame"] or "",
+        slot=event["slot"] or "",
     )
 
 

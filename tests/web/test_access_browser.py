@@ -19,7 +19,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from PIL import Image, ImageChops
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
 from app.main import create_app
@@ -130,8 +130,27 @@ def address(app: FastAPI) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def reader(browser: Browser) -> Iterator[Page]:
+    """One page for all of this module: what was loaded once is in the browser's cache."""
+    context = browser.new_context(reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def page(reader: Page) -> Iterator[Page]:
+    """As a new one: without cookies, marks of an earlier test, or what it emulated."""
+    reader.context.clear_cookies()
+    reader.emulate_media(color_scheme="light", reduced_motion="reduce", forced_colors="none")
+    yield reader
+    reader.unroute_all()
+
+
 def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
-    found = Axe().run(page, options=options).response["violations"]
+    """Only what is wrong comes back: a list of all that is right takes longer than to find it."""
+    asked = {"resultTypes": ["violations"], **(options or {})}
+    found = Axe().run(page, options=asked).response["violations"]
     return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
 
 
@@ -139,7 +158,6 @@ def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
 def test_a_page_is_for_everybody(
     page: Page, address: str, names: dict[str, str], name: str
 ) -> None:
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(address + PAGES[name].format(**names))
     assert violations(page) == []

@@ -47,7 +47,7 @@ def test_the_template_gets_exactly_the_documented_fields(settings: Settings) -> 
     assert env.loader is not None
     source = env.loader.get_source(env, "inspector.html")[0]
     asked = meta.find_undeclared_variables(env.parse(source))
-    given = {*inspector.InspectorContext.__struct_fields__, "watch_rows", "keys"}
+    given = {*inspector.InspectorContext.__struct_fields__, "watch_rows", "watch_now", "keys"}
     assert asked - set(env.globals) <= given
 
 
