@@ -8,6 +8,7 @@ from app.engine.draft import Event, Violation
 from app.engine.state import Machine
 
 from .names import Names, frame_label, slot_label
+from .singular import singular
 
 Json = dict[str, Any]
 
@@ -31,8 +32,8 @@ def event_json(event: Event, actor: str, before: Machine, after: Machine) -> Jso
         "to": words["to"] or None,
         "slot": words["s"] or None,
         "function": reason.function,
-        "decision": reason.decision.format(*event.numbers, **words),
-        "because": reason.because.format(*event.numbers, **words),
+        "decision": singular(reason.decision.format(*event.numbers, **words)),
+        "because": singular(reason.because.format(*event.numbers, **words)),
         "rule": reason.rule or None,
         "source": reason.source,
     }

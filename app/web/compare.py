@@ -18,7 +18,7 @@ from . import compare_marks, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
-from .compare_words import headline_of, remarks_of, rules_of, title_of, years_of
+from .compare_words import counterpart_of, headline_of, remarks_of, rules_of, title_of, years_of
 from .evidence import Evidence, evidence_of
 from .explorer import GLYPHS, OCTAGON, Chip
 from .glimpse import glimpse
@@ -141,7 +141,8 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         view_of(pair, pair.right, pair.plan.right, number, found, right=True),
     )
     base = compare_url(pair.left.id, pair.right.id)
-    headline = headline_of(pair, number, found)
+    moved = counterpart_of(pair, number)
+    headline = f"{headline_of(pair, number, found)} {moved}".rstrip()
     parting = number in pair.divergences
     return CompareContext(
         base=base,

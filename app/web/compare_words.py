@@ -45,6 +45,21 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     return f"They agree again. The last divergence was step {since}."
 
 
+def counterpart_of(pair: Pair, number: int) -> str:
+    """Where the left's step is on the right, when steps left out or put in have moved it."""
+    left, right = ([s.text for s in run.run.scenario.steps] for run in (pair.left, pair.right))
+    shift = len(right) - len(left)
+    same = 0
+    while same < min(len(left), len(right)) and left[-1 - same] == right[-1 - same]:
+        same += 1
+    if not shift or not len(left) - same < number <= len(left):
+        return ""
+    return (
+        f"Steps are paired by number, and the texts differ: step {number} on the left is step "
+        f"{number + shift} on the right."
+    )
+
+
 def count_of(found: tuple[Difference, ...]) -> str:
     return "One thing differs." if len(found) == 1 else f"{len(found)} things differ."
 

@@ -14,7 +14,7 @@ OPERANDS = re.compile(
     r"|(?P<map>\bmapcount \d+|\b\d+ mappings?\b)"
     r"|(?P<pin>\bpincount \d+|\b\d+ pins?\b)"
     r"|(?P<swapcache>\bswapcache \d+|\b\d+ of the swap cache\b)"
-    r"|(?P<count>\bswap entries \d+|\b\d+ swap entries\b)"
+    r"|(?P<count>\bswap entries \d+|\b\d+ swap entr(?:y|ies)\b)"
 )
 """Of the engine's words, and of the student's. A group is a field of app.trace.subject.FIELDS."""
 

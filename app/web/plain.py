@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from app.trace.singular import singular
+
 WORDS: tuple[tuple[str, str], ...] = (
     (r"PageAnonExclusive\((\w+)\) = (\d)", r"the exclusive mark of \1 is \2"),
     (r"PageKsm\((\w+)\): a KSM page is never written", r"\1 is a merged page, and those stay as they are"),
@@ -83,4 +85,4 @@ def plain(text: str) -> str:
     """The student's words for a sentence or a test of the engine."""
     for pattern, words in RULES:
         text = pattern.sub(words, text)
-    return BARE.sub("", text).strip()
+    return singular(BARE.sub("", text).strip())

@@ -79,6 +79,13 @@ def test_before_the_divergence_nothing_is_marked(app: FastAPI, client: TestClien
     assert "Nothing differs" in page
 
 
+def test_steps_that_moved_are_told(app: FastAPI, client: TestClient) -> None:
+    without = make_run(app, LEAK.replace("B munmap buf\n", ""))
+    url = f"/c/{make_run(app, LEAK)}..{without}"
+    assert "paired by number" not in client.get(f"{url}/4").text
+    assert "step 7 on the left is step 6 on the right" in client.get(f"{url}/7").text
+
+
 def test_references_of_lru_batches_are_shown_and_are_no_divergence(
     app: FastAPI, client: TestClient
 ) -> None:

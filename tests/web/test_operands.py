@@ -15,6 +15,7 @@ from app.scenario.library import library
 from app.settings import Settings
 from app.store import migrate
 from app.trace import play
+from app.trace.singular import singular
 from app.trace.subject import directory_of, parse_subject
 from app.web.operands import operands
 from app.web.panel import asked_of
@@ -110,3 +111,19 @@ def test_a_look_at_another_policy_is_no_branch(client: TestClient, leak: str, pa
     other = to.split("..")[1] if ".." in to else to.split("/")[2]
     assert "Based on" not in client.get(f"/r/{other}/6").text
     assert client.get(f"/api/v1/runs/{other}").json()["based_on"] is None
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("A.buf: 1 pages, anon.", "A.buf: 1 page, anon."),
+        ("A.buf: 11 pages, f1 pages", "A.buf: 11 pages, f1 pages"),
+        ("the 1 references are page tables", "the 1 reference is page tables"),
+        ("1 mapcounts and references less", "1 mapcount and reference less"),
+        ("1 other swap entries keep f1", "1 other swap entry keeps f1"),
+        ("refcount 1 is its mappings", "refcount 1 is its mappings"),
+        ("1 mappings and 1 swap entries: 2 in all", "1 mapping and 1 swap entry: 2 in all"),
+    ],
+)
+def test_one_is_singular(said: str, right: str) -> None:
+    assert singular(said) == right
