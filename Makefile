@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock bench browser wheel clean
+.PHONY: help run test check format lock bench browser wheel docs pictures clean
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -45,6 +45,14 @@ bench: ## how to run the benchmarks
 	  printf '  $(BIN)/python %-32s %s\n' "$$file" "$$(sed -n '1s/^"""//; 1s/"""$$//; 1p' "$$file")"
 	done
 
+docs: .venv/.test-ready ## the documentation in site/, from docs/
+	@$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going docs site
+	echo 'Open site/index.html'
+
+pictures: .venv/.test-ready browser ## the pictures in docs/pictures, from the program as it is
+	@$(BIN)/python -m tests.pictures
+
 wheel: .venv/.test-ready ## a wheel in dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -56,7 +64,7 @@ lock: .venv/.run-ready ## resolve pyproject.toml into the two lock files again
 	done
 
 clean: ## remove everything that make made (not the data)
-	@rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage test-results
+	@rm -rf .venv dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage test-results
 
 .venv/bin/python:
 	@$(find_python)

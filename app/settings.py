@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     """Seconds to wait for a database that another process has locked, before a 503."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
+    """0 takes a free one."""
     workers: int = Field(default=1, ge=1, le=64)
     """Server processes. Each has its own caches."""
     base_url: HttpUrl | None = None
@@ -73,8 +75,11 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     """Addresses whose X-Forwarded-* headers are believed, comma-separated."""
     access_log: bool = False
+    """A log line for each request."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged, from this level on; the log goes to stderr."""
     log_format: Literal["text", "json"] = "text"
+    """For people or for machines."""
     shutdown_seconds: int = Field(default=5, ge=0, le=300)
     """How long requests in flight may take once the server is told to stop."""
     drain_seconds: float = Field(default=0.0, ge=0, le=300)
