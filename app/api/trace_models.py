@@ -52,6 +52,11 @@ class LedgerItem(Exact):
     count: int
 
 
+class OwnerOut(Exact):
+    mm: str
+    mapcount: int
+
+
 class FrameOut(Exact):
     mapcount: int | None = None
     flags: list[str]
@@ -63,6 +68,14 @@ class FrameOut(Exact):
     head: str | None = None
     exclusive: bool | None = None
     value: int | None = None
+    entire_mapcount: int | None = Field(default=None, description="PMDs that map a large folio")
+    partially_mapped: bool | None = None
+    maybe_mapped_shared: bool | None = Field(
+        default=None, description="Somebody beside the owners may map a large folio"
+    )
+    mm_owners: list[OwnerOut] | None = Field(
+        default=None, description="The owner slots of a large folio (CONFIG_MM_ID, 6.15)"
+    )
 
 
 class SlotOut(Exact):

@@ -108,6 +108,18 @@ def frame(machine: Machine, pfn: int, names: Names) -> Json:
         "head": frame_label(page.head if large else pfn),
         "exclusive": page.exclusive,
         "value": page.data.value,
+    } | (shared_by(folio, names) if type(folio) is Compound else {})
+
+
+def shared_by(folio: Compound, names: Names) -> Json:
+    """What the kernel keeps once for all pages of a large folio."""
+    return {
+        "entire_mapcount": len(folio.maps),
+        "partially_mapped": folio.partly,
+        "maybe_mapped_shared": folio.shared,
+        "mm_owners": [
+            {"mm": names.process.get(mm, "?"), "mapcount": count} for mm, count in folio.owners
+        ],
     }
 
 
@@ -129,24 +141,41 @@ def ledger(folio: Folio, names: Names) -> list[Json]:
 
 def large_ledger(machine: Machine, head: int, names: Names) -> list[Json]:
     """A large folio's references: one for a PMD, one for each PTE (told in runs of neighbours)."""
+    known = names.ledgers.get(head)
+    if known is not None:
+        return known
     folio = machine.compounds[head]
     items: list[Json] = [
         {"holder": names.place(mm, first, folio.pages), "kind": "map", "count": 1}
         for mm, first in folio.maps
     ]
-    frames = range(head, head + folio.pages)
-    ptes = sorted(at for pfn in frames for at in ptes_of(machine.folios[pfn], pfn))
-    for _, group in groupby(enumerate(ptes), lambda item: (item[1][0], item[1][1] - item[0])):
-        run = [at for _, at in group]
-        holder = names.place(*run[0], len(run))
-        items.append({"holder": holder, "kind": "map", "count": len(run)})
+    for mm, first, last in pte_runs(machine, head, folio.pages):
+        holder = names.place(mm, first, last - first)
+        items.append({"holder": holder, "kind": "map", "count": last - first})
     items += taken(folio, 1)
     if folio.slot >= 0:
         slots = until(slot_label(folio.slot), folio.pages)
         items.append({"holder": slots, "kind": "swapcache", "count": folio.pages})
     if folio.inode is not None:
         items.append({"holder": "page cache", "kind": "pagecache", "count": 1})
-    return items + held(folio)
+    names.ledgers[head] = items + held(folio)
+    return names.ledgers[head]
+
+
+def pte_runs(machine: Machine, head: int, pages: int) -> list[tuple[int, int, int]]:
+    """(mm, first, last) of PTEs with neighbouring vpns that map pages of one large folio."""
+    ends: dict[tuple[int, int], int] = {}
+    for pfn in range(head, head + pages):
+        for mm, vpn in ptes_of(machine.folios[pfn], pfn):
+            at = mm, vpn
+            ends[mm, vpn + 1] = ends.pop(at, vpn)
+    out: list[tuple[int, int, int]] = []
+    for mm, first, last in sorted((mm, first, last) for (mm, last), first in ends.items()):
+        if out and out[-1][0] == mm and out[-1][2] == first:
+            out[-1] = (mm, out[-1][1], last)
+        else:
+            out.append((mm, first, last))
+    return out
 
 
 def taken(folio: Folio | Compound, weight: int) -> list[Json]:

@@ -15,10 +15,14 @@ def slot_label(slot: int) -> str:
 
 
 class Names:
-    """Who an mm and a page are, in the scenario's words."""
+    """Who an mm and a page are, in the scenario's words.
+
+    `ledgers` keeps those of large folios, by head: each page of one tells the same.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.ledgers: dict[int, list[dict[str, object]]] = {}
         self.process: dict[int, str] = {}
         for name in process_order(machine):
             self.process.setdefault(machine.processes[name].mm, name)

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .layout import Grip, Layout, bounds, label_at, lay_out_numbered, target
+from .layout import Grip, Item, Layout, bounds, label_at, lay_out_numbered, spans_of, target
 
 Json = dict[str, Any]
 Birth = tuple[int, str, str]
@@ -144,6 +144,9 @@ def in_shared(step: Json, names: Names) -> Json:
     renamed = {
         "processes": processes,
         "frames": [names.to_shared(label) for label in state["frames"]],
+        "large": {
+            int(names.to_shared(f"f{head}")[1:]): pages for head, pages in state["large"].items()
+        },
         "swap": swap,
         "handles": {
             name: {**handle, "frames": [names.to_shared(label) for label in handle["frames"]]}
@@ -169,19 +172,35 @@ def of_side(layout: Layout, side: Side, own: dict[str, str]) -> Layout:
         for column in layout.columns
         for life in (side.processes.get(column.name, (NEVER, NEVER)),)
     )
+    named = {shared: own_name(item, own) for shared, item in layout.items.items()}
     items = {
-        own[shared]: replace(item, label=own[shared])
-        for shared, item in layout.items.items()
-        if shared in own
+        name: replace(layout.items[shared], label=name)
+        for shared, name in named.items()
+        if name is not None
     }
-    return replace(
-        layout, columns=tuple(columns), items=items, grips=tuple(grips_of(layout.grips, side, own))
+    tracks = {(at, name): y for (at, shared), y in layout.tracks.items() if (name := named[shared])}
+    mine = replace(
+        layout, columns=tuple(columns), items=items, tracks=tracks, spans=spans_of(items.values())
     )
+    return replace(mine, grips=tuple(grips_of(layout.grips, side, own, mine)))
 
 
-def grips_of(grips: Iterable[Grip], side: Side, own: dict[str, str]) -> Iterator[Grip]:
+def own_name(item: Item, own: dict[str, str]) -> str | None:
+    """A side's name for an item; of a strip of which it has some pages, that of the first."""
+    letter = item.label[0]
+    for page in range(item.pages):
+        name = own.get(f"{letter}{item.start + page}")
+        if name is not None:
+            return f"{letter}{int(name[1:]) - page}"
+    return None
+
+
+def grips_of(
+    grips: Iterable[Grip], side: Side, own: dict[str, str], layout: Layout
+) -> Iterator[Grip]:
     for grip in grips:
         label = own.get(grip.label, "")
         life = side.held.get((grip.handle, grip.page, label))
-        if life is not None:
-            yield replace(grip, label=label, first=life[0], last=life[1])
+        item = layout.place(label)
+        if life is not None and item is not None:
+            yield replace(grip, label=label, item=item.label, first=life[0], last=life[1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -10,7 +12,9 @@ from msgspec import Struct
 from app.engine.policy import Policy
 
 from .compare_align import Alignment, Names
-from .scene import TOKENS, Cell, cell_of
+from .scene import Cell, cell_of
+from .survey import span
+from .things import TOKENS
 
 Json = dict[str, Any]
 
@@ -67,10 +71,9 @@ def states(plan: Alignment, what: Comparable, left: Json, right: Json) -> Differ
                 words = cell_words(a, what), cell_words(b, what)
                 add(out, "pte", f"{column.name} {row.label}", (column.name, index), *words)
     for kind, part in (("frame", "frames"), ("slot", "swap"), ("handle", "handles")):
-        mine = left[part]
-        theirs = {
-            k if kind == "handle" else plan.names.to_shared(k): v for k, v in right[part].items()
-        }
+        mine, theirs = left[part], right[part]
+        if kind != "handle":
+            mine, theirs = side_by_side(mine, in_shared_words(theirs, plan.names))
         for label in dict.fromkeys([*mine, *theirs]):
             ours, other = mine.get(label), theirs.get(label)
             told = things(kind, ours, other, plan.names, what)
@@ -88,12 +91,63 @@ def states(plan: Alignment, what: Comparable, left: Json, right: Json) -> Differ
     return out
 
 
+def in_shared_words(things: Json, names: Names) -> Json:
+    """Frames or slots by the labels that both sides share; runs that do not count on are cut."""
+    out: Json = {}
+    for label, thing in things.items():
+        if ":" in label:
+            lo, hi = span(label)
+            first, last = (names.to_shared(f"{label[0]}{n}") for n in (lo, hi - 1))
+            if int(last[1:]) - int(first[1:]) != hi - 1 - lo:
+                out |= {names.to_shared(f"{label[0]}{n}"): thing for n in range(lo, hi)}
+                continue
+        out[names.to_shared(label)] = thing
+    return out
+
+
+def side_by_side(left: Json, right: Json) -> tuple[Json, Json]:
+    """Both sides' runs, cut at the ends of the other's."""
+    edges = sorted({edge for label in (*left, *right) if numbered(label) for edge in span(label)})
+    return cut(left, edges), cut(right, edges)
+
+
+def numbered(label: str) -> bool:
+    return label[1:2].isdigit()
+
+
+def cut(things: Json, edges: list[int]) -> Json:
+    out: Json = {}
+    for label, thing in things.items():
+        if ":" not in label:
+            out[label] = thing
+            continue
+        lo, hi = span(label)
+        inside = edges[bisect_left(edges, lo) : bisect_right(edges, hi)]
+        for a, b in pairwise(inside):
+            run = f"{label[0]}{a}" if b == a + 1 else f"{label[0]}{a}:{label[0]}{b}"
+            out[run] = thing
+    return out
+
+
+def in_words(label: str) -> str:
+    """A run as it is read: `f1:f4` is f1..f3."""
+    if ":" not in label:
+        return label
+    lo, hi = span(label)
+    return f"{label[0]}{lo}..{label[0]}{hi - 1}"
+
+
 def name_of(label: str, names: Names, left: Json | None, right: Json | None) -> str:
     """A thing by each side's name for it."""
-    there = names.to_own(label)
+    first, colon, _ = label.partition(":")
+    there = names.to_own(first)
+    if colon:
+        lo, hi = span(label)
+        there = f"{there}:{there[0]}{int(there[1:]) + hi - lo}"
     if left is None:
-        return there
-    return label if right is None or there == label else f"{label} / {there}"
+        return in_words(there)
+    same = right is None or there == label
+    return in_words(label) if same else f"{in_words(label)} / {in_words(there)}"
 
 
 def cell_key(cell: Cell, names: Names, what: Comparable) -> tuple[object, ...]:

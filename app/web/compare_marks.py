@@ -39,10 +39,10 @@ def overlay(
         process, place = found.place
         here = found.right if right else found.left
         if found.kind == "pte" and isinstance(place, int):
-            out.append(badge(places[process], layout.rows[place].top + 16))
-        elif found.kind in ("frame", "slot") and str(place) in joint.items:
-            y = joint.items[str(place)].y + (8 if found.kind == "slot" else 0)
-            if here == NOWHERE:
+            out.append(badge(places[process], layout.rows[place].box))
+        elif found.kind in ("frame", "slot") and (item := joint.place(str(place))):
+            y = item.y + (8 if found.kind == "slot" and not item.strip else 0)
+            if here == NOWHERE and not item.strip:
                 out.append(gap(layout.frame_x, y, f"no {found.subject} here"))
             out.append(badge(layout.frame_x, y))
         elif found.kind == "handle":
@@ -62,7 +62,7 @@ def grip_badges(layout: Layout, number: int, handle: str) -> list[str]:
     return [
         badge(
             layout.handle_x + grip.column * HANDLE_PITCH + 2,
-            layout.items[grip.label].y + MIDDLE + (10 if grip.column % 2 else 0) - 20,
+            layout.items[grip.item].mid + (10 if grip.column % 2 else 0) - 20,
         )
         for grip in layout.grips
         if grip.handle == handle and grip.first <= number <= grip.last

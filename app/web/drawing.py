@@ -8,44 +8,29 @@ from __future__ import annotations
 
 from html import escape
 
-from . import marks
-from .layout import (
-    FRAME_HEIGHT,
-    FRAME_WIDTH,
-    PTE_HEIGHT,
-    TRACK_PITCH,
-    Column,
-    Grip,
-    Item,
-    Layout,
-    Row,
-)
-from .scene import Cell, Frame, Scene, Slot, place_of
+from . import entries, marks, strip_marks
+from .layout import FRAME_HEIGHT, HANDLE_PITCH, Column, Grip, Group, Item, Layout, Row
+from .scene import Cell, Frame, Scene, Slot
+from .strips import Strip
+from .wires import wires
 
 MIDDLE = FRAME_HEIGHT / 2
 TALL = 640
-"""A drawing higher than this scrolls in its pane instead of shrinking to it."""
+"""A drawing higher than this is never blown up to fill its pane."""
 WIDE = 1240
+LEAST = 0.95
+LABEL_LETTERS = 11
+"""Letters of a row's name that the column has room for."""
 
 
 def stage(layout: Layout, scene: Scene, title: str) -> str:
     """The whole picture of one step."""
-    css = "mem stage-svg"
-    size = ""
-    if layout.height > TALL or layout.width > WIDE:
-        css += " big"
-        size = f' width="{layout.width + 8}" height="{layout.height + 4}"'
+    width, height = layout.width + 8, layout.height + 4
+    css = "mem stage-svg big" if height > TALL or width > WIDE else "mem stage-svg"
+    # The least size in a page: letters of 11 pixels stay legible, then the pane scrolls.
+    size = f' width="{width * LEAST:g}" height="{height * LEAST:g}"'
     parts = [heads(layout, scene)]
-    for index, (row, cells) in enumerate(zip(layout.rows, scene.cells, strict=True)):
-        parts.append(row_text(layout, row))
-        if row.folded:
-            parts.append(folded_row(layout, row, cells))
-        else:
-            parts.append(wires(layout, scene, index))
-            parts.extend(
-                marks.pte(c.x, row.top + 16, layout.cell_width, cells[c.name])
-                for c in layout.columns
-            )
+    parts += [group_of_rows(layout, scene, group) for group in layout.groups]
     parts.append(things(layout, scene))
     parts.append(band(layout, layout.height - 4))
     return (
@@ -53,6 +38,21 @@ def stage(layout: Layout, scene: Scene, title: str) -> str:
         f'viewBox="-6 0 {layout.width + 8} {layout.height + 4}" role="group" '
         f'aria-label="{escape(title)}">{marks.DEFS}{"".join(parts)}</svg>'
     )
+
+
+def group_of_rows(layout: Layout, scene: Scene, group: Group) -> str:
+    """A row, or the rows of a block."""
+    out = [band(layout, group.top)]
+    out += [row_text(layout.rows[i], group) for i in range(group.first, group.last + 1)]
+    row, cells = layout.rows[group.first], scene.cells[group.first]
+    if row.folded and not group.block:
+        return "".join(out) + folded_row(layout, row, cells)
+    out.append(wires(layout, scene, group))
+    if group.block:
+        out.append(entries.block(layout, scene, group))
+    else:
+        out += [marks.pte(c.x, row.box, layout.cell_width, cells[c.name]) for c in layout.columns]
+    return "".join(out)
 
 
 def band(layout: Layout, y: float) -> str:
@@ -93,11 +93,34 @@ def head_words(layout: Layout, scene: Scene, column: Column) -> str:
     return "parent" if has_child else "process"
 
 
-def row_text(layout: Layout, row: Row) -> str:
-    y = row.top + (27 if row.folded else 44)
-    label = marks.text(0, y - 5, row.label, "lab strong" if len(row.label) < 10 else "lab long")
-    sub = "" if row.folded else marks.text(0, y + 12, row.kind, "small")
-    return band(layout, row.top) + label + sub
+def row_text(row: Row, group: Group) -> str:
+    """Which pages; a name that is too long for one line has the range on the first."""
+    if not row.area:
+        return marks.text(0, row.top + 39, row.label, "lab strong")
+    y = row.box + (15 if row.folded else row.deep / 2 + 4 if group.block else 23)
+    first = row.lo == group_start(row, group)
+    if len(row.label) <= LABEL_LETTERS:
+        css = "lab strong" if len(row.label) < 9 else "lab long"
+        out = marks.text(0, y, row.label, css)
+        below = row.kind if not group.block else ""
+    else:
+        css = "lab long"
+        out = "" if group.block and not first else marks.text(0, y - 13, clipped(row.area), css)
+        out += marks.text(0, y, row.pages, css)
+        below = ""
+    if below and not row.folded:
+        out += marks.text(0, y + 17, below, "small")
+    elif group.block and first and group.floor - group.boxes > 44:
+        out += marks.text(0, group.boxes - 4, row.kind, "small") if row.kind != "anon" else ""
+    return out
+
+
+def group_start(row: Row, group: Group) -> int:
+    return row.lo if row.box == group.boxes else -1
+
+
+def clipped(name: str) -> str:
+    return name if len(name) <= LABEL_LETTERS else f"{name[: LABEL_LETTERS - 1]}…"
 
 
 def folded_row(layout: Layout, row: Row, cells: dict[str, Cell]) -> str:
@@ -106,104 +129,34 @@ def folded_row(layout: Layout, row: Row, cells: dict[str, Cell]) -> str:
         f'<g class="pte none"><rect class="box" x="{c.x}" y="{row.top + 8}" '
         f'width="{layout.cell_width}" height="20"/>'
         + marks.text(c.x + layout.cell_width / 2, row.top + 22, cells[c.name].note, "mid small")
+        + (
+            marks.bracket(c.x - 3, row.top + 5, layout.cell_width + 6, 26)
+            if cells[c.name].changed
+            else ""
+        )
         + "</g>"
         for c in layout.columns
         if cells[c.name].kind == "folded"
     )
 
 
-# -- wires ------------------------------------------------------------------------------------
-
-
-def kind_of(cell: Cell) -> str:
-    return "swap" if cell.kind == "swap" else "rw" if cell.writable else "ro"
-
-
-def wires(layout: Layout, scene: Scene, index: int) -> str:
-    """From every entry of a row to what it maps, and dotted for what it mapped before."""
-    row, cells = layout.rows[index], scene.cells[index]
-    users: dict[str, list[tuple[float, Cell]]] = {}
-    lost: list[tuple[float, Item]] = []
-    for column in layout.columns:
-        cell = cells[column.name]
-        x = column.x + layout.cell_width / 2
-        if cell.target and place_of(layout, cell.target):
-            users.setdefault(cell.target.partition(":")[0], []).append((x, cell))
-        old = place_of(layout, cell.was) if cell.was else None
-        if old is not None:
-            lost.append((x - 14, old))
-    out = [
-        ghost(layout, row, x, item, users[item.label][0][0] if item.label in users else None)
-        for x, item in lost
-    ]
-    for order, (label, ends) in enumerate(users.items()):
-        item = layout.items[label]
-        out.append(bus(layout, row, index, item, ends, order))
-    return "".join(out)
-
-
-def track_y(row: Row, item: Item, foreign: bool) -> float:
-    """The height of an item's bus under the entries; one from another row takes the last."""
-    lane = row.lanes - 1 if foreign else min(item.lane, row.lanes - 1)
-    return row.top + 16 + PTE_HEIGHT + 13 + TRACK_PITCH * lane + (5 if foreign else 0)
-
-
-def bus(
-    layout: Layout, row: Row, index: int, item: Item, ends: list[tuple[float, Cell]], order: int
-) -> str:
-    """One bus: down from each entry, along its track, and over to the item's left edge."""
-    kinds = [kind_of(cell) for _, cell in ends]
-    best = "swap" if "swap" in kinds else "rw" if "rw" in kinds else "ro"
-    y, mid = track_y(row, item, item.row != index), item.y + MIDDLE
-    rise = layout.frame_x - 34 + 6 * ((item.lane + order) % 4)
-    moved = " moved" if any(cell.changed for _, cell in ends) else ""
-    link = f'class="wire {{}} lk" data-link="{item.label}"'
-    bend = 6 if mid > y else -6
-    corner = (
-        f"V{mid - bend:g}Q{rise:g} {mid:g} {rise + 6:g} {mid:g}"
-        if abs(mid - y) > 12
-        else f"L{rise + 6:g} {mid:g}"
-    )
-    turn = f"Q{rise:g} {y:g} {rise:g} {y + bend:g}" if abs(mid - y) > 12 else ""
-    out = [
-        f"<path {link.format(best + moved)} "
-        f'd="M{ends[0][0]:g} {y:g}H{rise - 6:g}{turn}{corner}H{layout.frame_x - 9:g}"/>'
-        f'<path class="tip {best}{moved}" d="M{layout.frame_x - 1:g} {mid:g}l-10 -5v10z"/>'
-    ]
-    for (x, cell), kind in zip(ends, kinds, strict=True):
-        mine = f"{kind} moved" if cell.changed else kind
-        out.append(
-            f'<path {link.format(mine)} d="M{x:g} {row.top + 16 + PTE_HEIGHT}V{y:g}"/>'
-            f'<circle class="dot {mine}" cx="{x:g}" cy="{y:g}" r="{4.5 if kind == "rw" else 4}"/>'
-        )
-    return "".join(out)
-
-
-def ghost(layout: Layout, row: Row, x: float, item: Item, joins: float | None) -> str:
-    """A mapping that this step removed: to the bus that is still there, or to the item."""
-    y = track_y(row, item, layout.rows[item.row] is not row)
-    if joins is None:
-        end = f"H{layout.frame_x - 40}V{item.y + MIDDLE + 8:g}H{layout.frame_x - 6}"
-    else:
-        end = f"H{joins:g}"
-    return f'<path class="wire ghost" d="M{x:g} {row.top + 16 + PTE_HEIGHT}V{y:g}{end}"/>'
-
-
 # -- what is mapped and held ------------------------------------------------------------------
 
 
 def things(layout: Layout, scene: Scene) -> str:
-    out = [copy_arrow(layout, scene, *pair) for pair in scene.copies]
-    boxes: dict[str, Frame | Slot] = {**scene.frames, **scene.slots}
+    out = [copy_arrow(layout, *copy) for copy in scene.copies]
+    boxes: dict[str, Frame | Slot | Strip] = {**scene.frames, **scene.slots, **scene.strips}
     taken = {layout.items[label].y for label, box in boxes.items() if box.state != "freed"}
     for label, box in boxes.items():
-        y = layout.items[label].y
-        if box.state == "freed" and y in taken:
+        item = layout.items[label]
+        if box.state == "freed" and item.y in taken:
             continue
-        if isinstance(box, Frame):
-            out.append(marks.frame(layout.frame_x, y, box))
+        if isinstance(box, Strip):
+            out.append(strip_marks.strip(layout.frame_x, item, box))
+        elif isinstance(box, Frame):
+            out.append(marks.frame(layout.frame_x, item.y, box))
         else:
-            out.append(marks.slot(layout.frame_x, y + 8, box))
+            out.append(marks.slot(layout.frame_x, item.y + 8, box))
     out += [
         grip_mark(layout, scene, grip)
         for grip in layout.grips
@@ -212,26 +165,47 @@ def things(layout: Layout, scene: Scene) -> str:
     return "".join(out)
 
 
-def copy_arrow(layout: Layout, scene: Scene, source: str, to: str) -> str:
+def copy_arrow(layout: Layout, source: str, to: str, value: int) -> str:
     """Content copied from page to page in this step."""
-    x = layout.frame_x + FRAME_WIDTH + 9
-    a, b = layout.items[source].y + MIDDLE + 6, layout.items[to].y + MIDDLE - 6
+    one, other = layout.items[source], layout.items[to]
+    if one.width != other.width:
+        return arrow_between(layout, one, other, value)
+    x = layout.frame_x + one.width + 9
+    a, b = one.mid + 6, other.mid - 6
     bend = 10 if b > a else -10
     return (
         f'<path class="copywire" d="M{x} {a:g}h14q10 0 10 {bend}V{b - bend:g}q0 {bend} -10 {bend}'
         f'h-4"/><path class="copytip" d="M{x + 1} {b:g}l11 -6v12z"/>'
-        + marks.text(x + 29, (a + b) / 2 + 4, f"copy {scene.frames[source].value.now}", "copylab")
+        + marks.text(x + 29, (a + b) / 2 + 4, f"copy {value}", "copylab")
     )
 
 
+def arrow_between(layout: Layout, one: Item, other: Item, value: int) -> str:
+    """From a wide box's edge to the side of a narrow one, or back."""
+    wide, narrow = (one, other) if one.width > other.width else (other, one)
+    x, edge = layout.frame_x + narrow.width + 40, layout.frame_x + narrow.width + 9
+    side = wide.y + wide.height if narrow.y > wide.y else wide.y
+    away = 2 if narrow.y > wide.y else -2
+    label = marks.text(x + 8, narrow.mid + 4, f"copy {value}", "copylab")
+    if one is wide:
+        path = f"M{x} {side + away}V{narrow.mid:g}H{edge + 10}"
+        tip = f"M{edge + 1} {narrow.mid:g}l11 -6v12z"
+    else:
+        path = f"M{edge} {narrow.mid:g}H{x}V{side + 6 * away}"
+        tip = f"M{x} {side + away}l-6 {5 * away}h12z"
+    return f'<path class="copywire" d="{path}"/><path class="copytip" d="{tip}"/>{label}'
+
+
 def grip_mark(layout: Layout, scene: Scene, grip: Grip) -> str:
-    hold = scene.handles[grip.handle]
-    mid = layout.items[grip.label].y + MIDDLE + (10 if grip.column % 2 else 0)
-    x = layout.handle_x + grip.column * 76
+    hold, item = scene.handles[grip.handle], layout.items[grip.item]
+    mid = item.mid + (10 if grip.column % 2 else 0)
+    x = layout.handle_x + grip.column * HANDLE_PITCH
     kind = "leak" if hold.bad else "pin"
-    edge = layout.frame_x + FRAME_WIDTH
+    edge = layout.frame_x + item.width
     return (
-        f'<path class="wire {kind} lk" data-link="{grip.label}" d="M{x - 2} {mid:g}H{edge + 12}"/>'
+        f'<path class="wire {kind} lk" data-link="{item.label}" d="M{x - 2} {mid:g}H{edge + 12}"/>'
         f'<path class="tip {kind}" d="M{edge + 1} {mid:g}l7 -6l7 6l-7 6z"/>'
-        + f'<g class="lk" data-link="{grip.label}">{marks.handle(x, mid, hold, grip.page)}</g>'
+        + f'<g class="lk" data-link="{item.label}">'
+        + marks.handle(x, mid, hold, grip.page, grip.pages)
+        + "</g>"
     )

@@ -39,6 +39,7 @@ from .pick import selectable
 from .plan import Plan, plan_of
 from .preview import preview_of
 from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
+from .strips import Strip
 from .switcher import PolicyLink, policy_links
 from .templating import asked_for, remember
 from .view import View, view_of
@@ -79,7 +80,7 @@ class ExplorerContext(Struct, frozen=True):
     octagon                  the sign of a violation
     panel                    the explanation; `alarms` what is wrong at this step
     chips                    properties; `policies` the switcher, `keys` the table of keys
-    names, rows, frames, slots, handles   the tables that say what the drawing shows
+    names, rows, frames, strips, slots, handles   the tables that say what the drawing shows
     previous_mark, next_mark, next_violation   step numbers or None
     notes, findings          notes at this step; expectations as (text, met, found)
     differs                  the first step that today's engine plays otherwise, or None
@@ -111,6 +112,7 @@ class ExplorerContext(Struct, frozen=True):
     names: tuple[str, ...]
     rows: tuple[TableRow, ...]
     frames: tuple[Frame, ...]
+    strips: tuple[Strip, ...]
     slots: tuple[Slot, ...]
     handles: tuple[Hold, ...]
     previous_mark: int | None
@@ -239,6 +241,7 @@ class Explorer:
             names=tuple(c.name for c in plan.layout.columns),
             rows=table_rows(plan.layout, scene),
             frames=tuple(scene.frames.values()),
+            strips=tuple(scene.strips.values()),
             slots=tuple(scene.slots.values()),
             handles=tuple(scene.handles.values()),
             previous_mark=plan.timeline.previous_marked(number),

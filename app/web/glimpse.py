@@ -10,23 +10,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from app.engine.draft import Violation, vma_of
-from app.engine.state import Area, Machine, PageTable, Present, Swapped, Vma, Zero, walk
+from msgspec.structs import replace
+
+from app.engine.draft import Violation
+from app.engine.state import (
+    Area,
+    Folio,
+    HugeZero,
+    Machine,
+    Marker,
+    PageTable,
+    Pmd,
+    Present,
+    Pte,
+    Swapped,
+    Zero,
+    walk,
+)
 from app.trace import Run
 from app.trace.explain import event_json, violation_json
 from app.trace.frames import frame
 from app.trace.names import Names, frame_label, process_order, slot_label, until
 from app.trace.run import outcome_json
-from app.trace.state import LABELLED, RUN_LENGTH, handle, page, swap_slot
+from app.trace.state import LABELLED, handle, page, swap_slot
 
 from .evidence import owed_of, witnessed
 from .layout import Layout, Row
 
 Json = dict[str, Any]
-Shape = tuple[str, int, str | None]
 
 MAX_EVENTS = 64
 """Events of a step that are put into words; a fork of many pages has thousands that are alike."""
+MOST_PAGES = 2048
+"""Pages of a strip that are all looked at in every step."""
+CELLS = 512
+"""Cells of a longer strip's picture."""
 
 
 # -- a whole run, for its layout and timeline -------------------------------------------------
@@ -46,6 +64,7 @@ def survey(run: Run) -> Iterator[Json]:
                     name: dict(outlines(machine, name, kept)) for name in process_order(machine)
                 },
                 "frames": [frame_label(pfn) for pfn in sorted(machine.folios)],
+                "large": {head: folio.pages for head, folio in machine.compounds.items()},
                 "swap": {
                     slot_label(slot): {"cached": frame_label(cache) if cache >= 0 else None}
                     for slot, cache in sorted((s, v.cache) for s, v in machine.slots.items())
@@ -82,50 +101,104 @@ def outlines(
 
 
 def outline(table: PageTable, huge: int, area: Area, lo: int, hi: int) -> list[Json]:
-    """Pages `lo` to `hi` of a range: kind, protection and what they map, neighbours merged."""
-    out: list[Json] = []
-    start, shape = lo, shape_of(table, huge, area, lo)
-    for index in range(lo + 1, hi + 1):
-        found = shape_of(table, huge, area, index) if index < hi else None
-        if found != shape or area.pages <= RUN_LENGTH:
-            out.append(entry(shape, start, index))
-            if found is not None:
-                start, shape = index, found
+    """Pages `lo` to `hi` of a range: what maps them and how, neighbours merged."""
+    out = []
+    for start, end, prot in stretches(area, lo, hi):
+        for first, last, pte in runs(table, huge, area.start, start, end):
+            out.append(entry(pte, prot, first, last))
     return out
 
 
-def shape_of(table: PageTable, huge: int, area: Area, index: int) -> Shape:
-    """Kind, label less index, protection: equal for neighbours that are one entry."""
-    vpn = area.start + index
-    pte = walk(table, huge, vpn)
-    prot = protection(area, vpn)
-    if type(pte) is Present:
-        return "present", pte.pfn - index, prot
-    if type(pte) is Swapped:
-        return "swap", pte.slot - index, prot
-    if type(pte) is Zero:
-        return "hzero" if pte.huge else "zero", 0, prot
-    return "none", 0, prot
+def stretches(area: Area, lo: int, hi: int) -> Iterator[tuple[int, int, str | None]]:
+    """Pages of one protection; None where no VMA is left."""
+    at = lo
+    for vma in area.vmas:
+        start, end = max(at, vma.lo - area.start), min(hi, vma.hi - area.start)
+        if start >= end:
+            continue
+        if at < start:
+            yield at, start, None
+        yield start, end, vma.prot
+        at = end
+    if at < hi:
+        yield at, hi, None
 
 
-def protection(area: Area, vpn: int) -> str | None:
-    vma: Vma | None = area.vmas[0] if len(area.vmas) == 1 else vma_of(area, vpn)
-    return vma.prot if vma is not None and vma.lo <= vpn < vma.hi else None
+def runs(
+    table: PageTable, huge: int, base: int, lo: int, hi: int
+) -> Iterator[tuple[int, int, Pte | None]]:
+    """(first, last, what maps the first): what a PMD maps is not looked at page by page."""
+    start, shown, at = lo, None, lo
+    while at < hi:
+        vpn = base + at
+        pte: Pte | None = table.get(vpn)  # type: ignore[assignment]
+        end = at + 1
+        if pte is None:
+            pmd = vpn - vpn % huge
+            if type(table.get(~pmd)) in (Pmd, HugeZero):
+                pte = walk(table, huge, vpn)
+                end = min(hi, pmd + huge - base)
+        if at == start:
+            shown = pte
+        elif not alike(shown, pte, at - start):
+            yield start, at, shown
+            start, shown = at, pte
+        at = end
+    if start < hi:
+        yield start, hi, shown
 
 
-def entry(shape: Shape, lo: int, hi: int) -> Json:
-    kind, base, prot = shape
-    out: Json = {"page": lo} if hi == lo + 1 else {"pages": f"{lo}:{hi}"}
-    out |= {"kind": kind, "vma": prot, "frame": None, "swap_offset_label": None}
-    if kind in ("zero", "hzero"):
-        out |= {"kind": "present", "frame": kind}
-    elif kind != "none":
-        label = frame_label if kind == "present" else slot_label
-        first = label(base + lo)
-        out["frame" if kind == "present" else "swap_offset_label"] = (
-            first if hi == lo + 1 else until(first, hi - lo)
+def alike(one: Pte | None, other: Pte | None, by: int) -> bool:
+    """Is `other`, `by` pages on, what goes on with `one`?"""
+    if type(one) is not type(other):
+        return False
+    if type(one) is Present and type(other) is Present:
+        return (
+            one.pfn + by == other.pfn
+            and one.write is other.write
+            and one.dirty is other.dirty
+            and one.soft_dirty is other.soft_dirty
+            and one.uffd_wp is other.uffd_wp
+            and one.exclusive is other.exclusive
+            and one.huge is other.huge
         )
+    if type(one) is Swapped and type(other) is Swapped:
+        return replace(one, slot=one.slot + by) == other
+    return one == other
+
+
+def entry(pte: Pte | None, prot: str | None, lo: int, hi: int) -> Json:
+    """One entry as `trace/1` has it, less what a layout does not ask for."""
+    out: Json = {"page": lo} if hi == lo + 1 else {"pages": f"{lo}:{hi}"}
+    out |= {"kind": "none", "vma": prot, "frame": None, "swap_offset_label": None}
+    out["uffd_wp"] = pte is not None and pte.uffd_wp
+    if type(pte) is Present:
+        out |= {
+            "kind": "present",
+            "frame": ranged(frame_label(pte.pfn), hi - lo),
+            "writable": pte.write,
+            "dirty": pte.dirty,
+            "soft_dirty": pte.soft_dirty,
+            "exclusive_pte": pte.exclusive,
+            "mapped_by": "pmd" if pte.huge else "pte",
+        }
+    elif type(pte) is Zero:
+        out |= {"kind": "present", "frame": "hzero" if pte.huge else "zero", "writable": False}
+        out["mapped_by"] = "pmd" if pte.huge else "pte"
+    elif type(pte) is Swapped:
+        out |= {
+            "kind": "swap",
+            "swap_offset_label": ranged(slot_label(pte.slot), hi - lo),
+            "swap_exclusive": pte.exclusive,
+            "soft_dirty": pte.soft_dirty,
+        }
+    elif type(pte) is Marker:
+        out["marker"] = True
     return out
+
+
+def ranged(label: str, count: int) -> str | None:
+    return label if count == 1 else until(label, count)
 
 
 # -- one step, for its page -------------------------------------------------------------------
@@ -143,11 +216,11 @@ def glimpse(run: Run, number: int, layout: Layout) -> tuple[Json, Json | None]:
     source = run.scenario.steps[number - 1]
     before = run.steps[number - 1].after
     wrong = [*((number, v) for v in played.violations), *witnessed(run, number)]
-    drawn_pfns = {int(label[1:]) for label in layout.items if label[0] == "f"}
     told = [
         event
         for i, event in enumerate(played.events)
-        if i < MAX_EVENTS or (event.reason.kind == "copy" and event.pfn in drawn_pfns)
+        if i < MAX_EVENTS
+        or (event.reason.kind == "copy" and event.pfn >= 0 and layout.place(frame_label(event.pfn)))
     ]
     step |= {
         "index": number - 1,
@@ -174,16 +247,82 @@ def seen(run: Run, number: int, at: int, violation: Violation) -> Json:
 def drawn(machine: Machine, layout: Layout) -> Json:
     """The `state` of `trace/1`, less what the layout has no place for."""
     names = Names(machine)
-    frames = [pfn for label in layout.items if label[0] == "f" and (pfn := int(label[1:])) >= 0]
-    slots = [int(label[1:]) for label in layout.items if label[0] == "s"]
+    frames: Json = {}
+    swap: Json = {}
+    for item in layout.items.values():
+        lo, hi = item.start, item.start + item.pages
+        if item.label[0] == "f":
+            frames |= frames_of(machine, names, lo, hi)
+        else:
+            swap |= slots_of(machine, lo, hi)
     return {
         "processes": {name: rows_of(machine, name, layout) for name in process_order(machine)},
-        "frames": {
-            frame_label(pfn): frame(machine, pfn, names) for pfn in frames if pfn in machine.folios
-        },
-        "swap": {slot_label(s): swap_slot(machine, s) for s in slots if s in machine.slots},
+        "frames": frames,
+        "swap": swap,
         "handles": {name: handle(machine, name) for name in sorted(machine.handles)},
     }
+
+
+def frames_of(machine: Machine, names: Names, lo: int, hi: int) -> Json:
+    """Live frames from `lo` to `hi`, equal neighbours as one entry."""
+    out: Json = {}
+    start, shape, last = lo, None, None
+    step = stride(hi - lo)
+    for pfn in range(lo, hi, step):
+        page = machine.folios.get(pfn)
+        if page is last and page is not None and page.head >= 0:
+            continue  # pages of a large folio that are alike are one value
+        last = page
+        found = None if page is None else page_shape(page, pfn)
+        if found != shape:
+            if shape is not None:
+                out[run_label("f", start, pfn)] = frame(machine, start, names)
+            start, shape = pfn, found
+    if shape is not None:
+        out[run_label("f", start, hi)] = frame(machine, start, names)
+    return out
+
+
+def page_shape(page: Folio, pfn: int) -> tuple[object, ...]:
+    """What two neighbouring frames must have in common to be told as one."""
+    if page.head >= 0:
+        return page.head, page.exclusive, page.data.value, page.maps, page.ksm
+    maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
+    slot = page.slot - pfn if page.slot >= 0 else None
+    return (
+        page.exclusive, page.data.value, maps, page.gets, page.pins, page.holds, page.batch, slot,
+        page.batches, page.anon, page.ksm, page.mlocked, page.swapbacked, page.inode is None,
+    )  # fmt: skip
+
+
+def slots_of(machine: Machine, lo: int, hi: int) -> Json:
+    """Slots in use from `lo` to `hi`, equal neighbours as one entry."""
+    out: Json = {}
+    start, shown = lo, None
+    for slot in range(lo, hi, stride(hi - lo)):
+        found = swap_slot(machine, slot) if slot in machine.slots else None
+        if found is not None and shown is not None and slot > start:
+            cached = shown["cached"]
+            expected = cached and frame_label(int(cached[1:]) + slot - start)
+            if {**shown, "cached": expected} == found:
+                continue
+        elif found is shown:
+            continue
+        if shown is not None:
+            out[run_label("s", start, slot)] = shown
+        start, shown = slot, found
+    if shown is not None:
+        out[run_label("s", start, hi)] = shown
+    return out
+
+
+def stride(pages: int) -> int:
+    """Of a strip of very many pages every n-th is looked at: as many as it has cells."""
+    return 1 if pages <= MOST_PAGES else -(-pages // CELLS)
+
+
+def run_label(letter: str, lo: int, hi: int) -> str:
+    return f"{letter}{lo}" if hi == lo + 1 else f"{letter}{lo}:{letter}{hi}"
 
 
 def rows_of(machine: Machine, process: str, layout: Layout) -> Json:
@@ -205,8 +344,11 @@ def entries(machine: Machine, mm: int, area: Area, row: Row) -> list[Json]:
     first = page(machine, mm, area, row.lo)
     if hi == row.lo + 1:
         return [first]
+    last = page(machine, mm, area, hi - 1)
     out: Json = {"pages": f"{row.lo}:{hi}"}
     for key, value in first.items():
-        if key != "page":
-            out[key] = until(value, hi - row.lo) if key in LABELLED else value
+        if key in LABELLED and value != last[key]:
+            out[key] = until(value, hi - row.lo)
+        elif key != "page":
+            out[key] = value
     return [out]

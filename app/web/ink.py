@@ -30,8 +30,9 @@ FONTS = {
 
 @cache
 def rules() -> tuple[tuple[str, str], ...]:
-    """Selector and declarations of the style sheet, less what depends on the medium."""
-    css = COMMENT.sub("", (resource("static") / "cowscope.css").read_text("utf-8"))
+    """Selector and declarations of the style sheets, less what depends on the medium."""
+    files = (resource("static") / name for name in ("cowscope.css", "strips.css"))
+    css = COMMENT.sub("", "".join(file.read_text("utf-8") for file in files))
     return tuple((s.strip(), d.strip()) for s, d in RULE.findall(AT_RULE.sub("", css)))
 
 

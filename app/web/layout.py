@@ -1,34 +1,51 @@
 """Where everything of a run is drawn: computed once, over all steps, so that nothing moves.
 
-Rows are virtual pages (a run of pages that always look alike is one row), columns are processes.
-A frame or swap slot has a place in the row that mapped it first, for its whole life; a place is
-given again only after its owner has been gone for a step.
+Rows are virtual pages, columns are processes (`rows`). A frame or swap slot, or a strip of them,
+has a place beside the rows that mapped it first, for its whole life (`homes`); a place is given
+again only after its owner has been gone for a step. Wires run on tracks below each row, or above
+a block of rows, to a riser left of the frames, of which each thing has one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
+
+from .homes import Item, homes_of
+from .rows import Folios, Row, rows_of
+from .survey import SHARED, Survey, bounds, label_at, target
+from .tracks import GROUP, risers_of, tracks_of
+
+__all__ = [
+    "FRAME_HEIGHT", "FRAME_WIDTH", "HANDLE_PITCH", "HEAD_HEIGHT", "PTE_HEIGHT", "Column", "Grip",
+    "Group", "Item", "Layout", "Row", "bounds", "label_at", "lay_out", "lay_out_numbered",
+    "spans_of", "target",
+]  # fmt: skip
 
 Json = dict[str, Any]
 
-MAX_ROWS = 48
-"""Rows drawn in full; of a run with more, those that change most often."""
-
-LABEL_WIDTH = 76
+LABEL_WIDTH = 80
 PTE_HEIGHT = 52
 FRAME_WIDTH = 240
 FRAME_HEIGHT = 68
-LANE_PITCH = 84
+LANE_GAP = 16
 TRACK_PITCH = 12
+RISER_PITCH = 7
+MAX_RISERS = 14
 FOLDED_HEIGHT = 36
 HEAD_HEIGHT = 58
 HANDLE_PITCH = 76
 HANDLE_HEAD = 96
+
+CELL = 28
+"""Width of one page's cell in a strip of up to 64 pages."""
+HEAT = 6
+"""Width and height of one page's cell in a longer strip, 64 to a line, 8 lines at most."""
+BIG = 64
 
 
 class Column(Struct, frozen=True):
@@ -41,47 +58,11 @@ class Column(Struct, frozen=True):
     x: int
 
 
-class Row(Struct, frozen=True):
-    """Pages `lo` to `hi` (half-open) of range `area`; `folded` rows are one line of text.
-
-    `kind` is "anon", "shared", "file" or "hugetlb". A row without an area is for frames that no
-    page table ever named.
-    """
-
-    area: str
-    lo: int
-    hi: int
-    folded: bool
-    kind: str = ""
-    lanes: int = 0
-    top: int = 0
-    height: int = FOLDED_HEIGHT
-
-    @property
-    def label(self) -> str:
-        if not self.area:
-            return "unmapped"
-        pages = str(self.lo) if self.hi == self.lo + 1 else f"{self.lo}..{self.hi - 1}"
-        return f"{self.area}[{pages}]"
-
-    def place(self, process: str) -> str:
-        """The row's first page as a process has it: `A.buf[0]`."""
-        return f"{process}.{self.area}[{self.lo}]"
-
-
-class Item(Struct, frozen=True):
-    """A frame or swap slot, seen from step `first` to step `last`; `y` is its upper edge."""
-
-    label: str
-    row: int
-    lane: int
-    first: int
-    last: int
-    y: int = 0
-
-
 class Grip(Struct, frozen=True):
-    """One page that a handle holds: index `page` of `handle`, on the item `label`."""
+    """What a handle holds of one item: `pages` of `handle` from its page `page` on.
+
+    `label` names the first frame, `item` the item that it is a part of.
+    """
 
     handle: str
     page: int
@@ -89,106 +70,62 @@ class Grip(Struct, frozen=True):
     first: int
     last: int
     column: int
+    pages: int = 1
+    item: str = ""
+
+
+class Group(Struct, frozen=True):
+    """Rows `first` to `last` (inclusive) that are drawn as one: a single row, or a block."""
+
+    first: int
+    last: int
+    top: int
+    height: int
+    block: bool
+    boxes: int
+    floor: int
 
 
 class Layout(Struct, frozen=True):
-    """Coordinates in pixels of the drawing's own system."""
+    """Coordinates in pixels of the drawing's own system.
+
+    `tracks` has the height of the bus that leads from a row to an item: (row, label), and for
+    strips of a block (GROUP + group, label). `spans` finds the item of a strip's page.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    groups: tuple[Group, ...]
     items: dict[str, Item]
+    spans: dict[str, tuple[tuple[int, int], ...]]
+    tracks: dict[tuple[int, str], int]
     grips: tuple[Grip, ...]
     cell_width: int
     frame_x: int
     handle_x: int
     width: int
     height: int
+    huge: bool = field(default=False)
+
+    def place(self, label: str) -> Item | None:
+        """Where a frame or slot is drawn; of a run of labels, where its first is."""
+        label = label.partition(":")[0]
+        item = self.items.get(label)
+        if item is not None or label in SHARED or not label:
+            return item
+        number, spans = int(label[1:]), self.spans.get(label[0], ())
+        at = bisect_right(spans, (number, 1 << 40)) - 1
+        if at >= 0 and number < spans[at][1]:
+            return self.items.get(f"{label[0]}{spans[at][0]}")
+        return None
 
 
-def bounds(entry: Json) -> tuple[int, int]:
-    """Pages of one entry of `state.processes` (half-open)."""
-    if "pages" in entry:
-        lo, _, hi = entry["pages"].partition(":")
-        return int(lo), int(hi)
-    return entry["page"], entry["page"] + 1
-
-
-def label_at(label: str | None, offset: int) -> str | None:
-    """The label `offset` pages into an entry: `f1:f512` counts on, a single one is shared."""
-    if label is None or ":" not in label:
-        return label
-    start = label.partition(":")[0]
-    return f"{start[0]}{int(start[1:]) + offset}"
-
-
-def target(entry: Json) -> str | None:
-    """The frame or swap slot that an entry leads to, as written in the trace."""
-    found = entry["frame"] if entry["kind"] == "present" else entry.get("swap_offset_label")
-    return None if found is None else str(found)
-
-
-class Survey:
-    """What the states of a run contain, gathered in one pass."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[str, str] = {}
-        self.users: dict[str, list[int]] = {}
-        self.processes: dict[str, list[int]] = {}
-        self.parents: dict[str, str] = {}
-        self.cuts: dict[str, set[int]] = {}
-        self.uses: dict[tuple[str, int, int, str], int] = {}
-        self.marks: dict[tuple[str, int, int], int] = {}
-        self.lives: dict[str, list[int]] = {}
-        self.cached: dict[str, str] = {}
-        self.grips: dict[tuple[str, int, str], list[int]] = {}
-        self.before: dict[tuple[str, str], object] = {}
-
-    def read(self, number: int, step: Json) -> None:
-        self.read_words(step.get("text", "").split())
-        state = step["state"]
-        for process, ranges in state["processes"].items():
-            self.processes.setdefault(process, [number, number])[1] = number
-            for area, entries in ranges.items():
-                if self.before.get((process, area)) != entries:
-                    self.before[process, area] = entries
-                    self.read_range(number, process, area, entries)
-        for kind in ("frames", "swap"):
-            for label in state.get(kind, ()):
-                self.lives.setdefault(label, [number, number])[1] = number
-        for slot, value in state.get("swap", {}).items():
-            if value.get("cached"):
-                self.cached.setdefault(slot, value["cached"])
-                self.cached.setdefault(value["cached"], slot)
-        for name, handle in state.get("handles", {}).items():
-            for page, frame in enumerate(handle["frames"]):
-                self.grips.setdefault((name, page, frame), [number, number])[1] = number
-
-    def read_words(self, words: list[str]) -> None:
-        """What only the step's text tells: who forked whom, and what kind of mapping a range is."""
-        verb = words[1] if len(words) > 2 else ""
-        if verb in ("fork", "vfork"):
-            self.parents.setdefault(words[2], words[0])
-        elif verb == "mmap":
-            kind = next((w for w in words[4:] if w in ("shared", "file", "hugetlb")), "anon")
-            self.kinds.setdefault(words[2], kind)
-        elif verb == "mremap" and len(words) > 3:
-            self.kinds.setdefault(words[3], self.kinds.get(words[2].partition("[")[0], ""))
-
-    def read_range(self, number: int, process: str, area: str, entries: list[Json]) -> None:
-        cuts = self.cuts.setdefault(area, set())
-        column = list(self.processes).index(process)
-        for entry in entries:
-            lo, hi = bounds(entry)
-            cuts.add(lo)
-            cuts.add(hi)
-            found = target(entry)
-            if entry["kind"] != "none":
-                self.marks[area, lo, hi] = self.marks.get((area, lo, hi), 0) + 1
-            if found is not None:
-                self.uses.setdefault((area, lo, hi, found), number)
-                users = self.users.setdefault(found.partition(":")[0], [])
-                if column not in users:
-                    users.append(column)
+def spans_of(items: Iterable[Item]) -> dict[str, tuple[tuple[int, int], ...]]:
+    found: dict[str, list[tuple[int, int]]] = {}
+    for item in items:
+        if item.strip:
+            found.setdefault(item.label[0], []).append((item.start, item.start + item.pages))
+    return {letter: tuple(sorted(spans)) for letter, spans in found.items()}
 
 
 def lay_out(steps: Iterable[Json]) -> Layout:
@@ -201,164 +138,239 @@ def lay_out_numbered(steps: Iterable[tuple[int, Json]]) -> Layout:
     survey = Survey()
     for number, step in steps:
         survey.read(number, step)
-    rows = list(rows_of(survey))
-    homes = homes_of(survey, rows)
-    if any(row < 0 for row in homes.values()):
-        rows.append(Row("", 0, 0, folded=False))
-        homes = {label: row if row >= 0 else len(rows) - 1 for label, row in homes.items()}
-    lanes, items = lanes_of(survey, rows, homes)
-    return place(survey, rows, lanes, items)
+    folios = Folios(survey)
+    rows = rows_of(survey, folios)
+    items = [sized(item) for item in homes_of(survey, folios, rows)]
+    if any(item.row < 0 for item in items):
+        rows.append(Row("", 0, 0, folded=False, group=rows[-1].group + 1 if rows else 0))
+        items = [i if i.row >= 0 else replace(i, row=len(rows) - 1) for i in items]
+    return place(survey, rows, lanes_of(survey, items))
 
 
-def rows_of(survey: Survey) -> Iterator[Row]:
-    """Segments of all ranges, the untouched ones folded; beyond MAX_ROWS the calmest fold, too."""
-    segments = []
-    for area, cuts in survey.cuts.items():
-        weights = dict.fromkeys(sorted(cuts)[:-1], 0)
-        for (name, lo, hi), count in survey.marks.items():
-            if name == area:
-                for start in weights:
-                    if lo <= start < hi:
-                        weights[start] += count
-        for lo, hi in pairwise(sorted(cuts)):
-            segments.append((area, lo, hi, weights[lo]))
-    drawn = sorted((s for s in segments if s[3]), key=lambda s: -s[3])[:MAX_ROWS]
-    kept = {s[:2] for s in drawn}
-    open_row: Row | None = None
-    for area, lo, hi, _ in segments:
-        if (area, lo) in kept:
-            if open_row:
-                yield open_row
-                open_row = None
-            yield Row(area, lo, hi, folded=False, kind=survey.kinds.get(area, ""))
-        elif open_row and open_row.area == area:
-            open_row = replace(open_row, hi=hi)
-        else:
-            if open_row:
-                yield open_row
-            open_row = Row(area, lo, hi, folded=True)
-    if open_row:
-        yield open_row
+# -- how large things are ---------------------------------------------------------------------
 
 
-def homes_of(survey: Survey, rows: list[Row]) -> dict[str, int]:
-    """The row of each frame and slot that is drawn; -1 for one that no page table ever named."""
-    homes: dict[str, int] = {}
-    covered: set[str] = set()
-    for area, lo, hi, found in survey.uses:
-        if ":" in found:
-            covered.update(f"{found[0]}{int(label_at(found, i)[1:])}" for i in range(hi - lo))  # type: ignore[index]
-        for index, row in enumerate(rows):
-            if row.area == area and lo <= row.lo < hi:
-                label = label_at(found, row.lo - lo)
-                if label is not None and label != "zero":
-                    covered.add(label)
-                    if not row.folded:
-                        homes.setdefault(label, index)
-    for label in survey.lives:
-        if label in homes or label in covered or label == "zero":
-            continue
-        partner = survey.cached.get(label, "")
-        homes[label] = homes.get(partner, -1)
-    return homes
+def cells_across(pages: int) -> int:
+    return 64 if pages > BIG else 16 if pages > 16 else 8
 
 
-def lanes_of(
-    survey: Survey, rows: list[Row], homes: dict[str, int]
-) -> tuple[list[int], list[Item]]:
-    """Places inside rows, each given to one item after the other.
+def cells_high(pages: int) -> int:
+    """Height of the cells of a strip: heat, or cells with an index and who maps them."""
+    if pages > BIG:
+        return HEAT * -(-min(pages, 512) // 64)
+    return 52 * -(-pages // cells_across(pages))
+
+
+def sized(item: Item) -> Item:
+    if not item.strip:
+        return item
+    wide = 46 + 64 * HEAT if item.pages > BIG else 16 + CELL * cells_across(item.pages)
+    high = 44 + cells_high(item.pages) + (20 if item.pages > BIG else 2)
+    if item.label[0] == "f":
+        high += 22 + (34 if item.large else 0) + (36 if item.small else 0)
+    return replace(item, width=max(FRAME_WIDTH, wide), height=high + 6)
+
+
+# -- places inside groups ---------------------------------------------------------------------
+
+
+def lanes_of(survey: Survey, items: list[Item]) -> list[Item]:
+    """Places inside groups, each given to one item after the other.
 
     The order is a schematic's: what the leftmost processes map comes last, so that their wires,
     which start first, turn off last. Users are nested after forks, and then no two wires cross.
+    Strips come before what stands alone, in the order in which they appear.
     """
-    free: list[list[Item]] = [[] for _ in rows]
-    items = []
-    for label, row in sorted(homes.items(), key=lambda home: survey.lives[home[0]][0]):
-        first, last = survey.lives[label]
-        lanes = free[row]
-        lane = next((i for i, owner in enumerate(lanes) if gives_way(owner, label, first)), -1)
-        item = Item(label, row, lane if lane >= 0 else len(lanes), first, last)
-        lanes[item.lane : item.lane + 1] = [item]
-        items.append(item)
-    order = [lane_order(survey, [i for i in items if i.row == row]) for row in range(len(rows))]
-    return [len(lanes) for lanes in free], [replace(i, lane=order[i.row][i.lane]) for i in items]
+    pools: dict[tuple[int, bool], list[Item]] = {}
+    found = []
+    for item in sorted(items, key=lambda item: (item.first, item.label[0], item.start)):
+        lanes = pools.setdefault((item.row, item.strip), [])
+        lane = next((i for i, owner in enumerate(lanes) if gives_way(owner, item)), len(lanes))
+        placed = replace(item, lane=lane)
+        lanes[lane : lane + 1] = [placed]
+        found.append(placed)
+    return [
+        replace(item, lane=lane)
+        for row in dict.fromkeys(item.row for item in found)
+        for item, lane in ordered(survey, [i for i in found if i.row == row])
+    ]
 
 
-def gives_way(owner: Item, label: str, first: int) -> bool:
-    """May `label` have the place of `owner` from step `first` on?
+def gives_way(owner: Item, item: Item) -> bool:
+    """May `item` have the place of `owner`, which came first?
 
     A page that goes out to a swap slot, or back, hands its place over. Otherwise one step passes,
     in which the old one is shown as freed.
     """
-    return owner.last + (0 if owner.label[0] != label[0] else 1) < first
+    other = owner.label[0] != item.label[0]
+    return owner.last + (0 if other else 1) < item.first
 
 
-def lane_order(survey: Survey, items: list[Item]) -> dict[int, int]:
-    """Lane as found -> lane as drawn."""
-    columns: dict[int, list[int]] = {}
+def ordered(survey: Survey, items: list[Item]) -> list[tuple[Item, int]]:
+    """Lanes as they are drawn, from the top."""
+    columns: dict[tuple[bool, int], list[int]] = {}
     for item in items:
-        columns.setdefault(item.lane, []).extend(survey.users.get(item.label, [0]))
-    ranked = sorted(columns, key=lambda lane: -sum(columns[lane]) / len(columns[lane]))
-    return {lane: place for place, lane in enumerate(ranked)}
+        # Of a strip the first page stands for all.
+        users = survey.users.get(item.label, [0])
+        columns.setdefault((not item.strip, item.lane), []).extend(users)
+    ranked = sorted(
+        columns,
+        key=lambda key: (
+            key[0],
+            -sum(columns[key]) / len(columns[key]) if key[0] else key[1],
+        ),
+    )
+    places = {key: place for place, key in enumerate(ranked)}
+    return [(item, places[not item.strip, item.lane]) for item in items]
 
 
-def place(survey: Survey, rows: list[Row], lanes: list[int], items: list[Item]) -> Layout:
+def lane_tops(items: list[Item]) -> list[int]:
+    """The upper edge of each lane, counted from the first, and of what is below the last."""
+    deep: dict[int, int] = {}
+    for item in items:
+        deep[item.lane] = max(deep.get(item.lane, FRAME_HEIGHT), item.height)
+    tops = [0]
+    for lane in range(len(deep)):
+        tops.append(tops[-1] + deep[lane] + LANE_GAP)
+    return tops
+
+
+# -- coordinates ------------------------------------------------------------------------------
+
+
+def place(survey: Survey, rows: list[Row], items: list[Item]) -> Layout:
     """Turn rows and lanes into coordinates."""
-    many = len(survey.processes) > 4
+    huge = any(item.pages > BIG for item in items)
+    many = len(survey.processes) > (2 if huge else 4)
     cell, gap = (88, 8) if many else (112, 12)
     columns = tuple(
-        Column(name, survey.parents.get(name, ""), first, last, LABEL_WIDTH + i * (cell + gap))
-        for i, (name, (first, last)) in enumerate(survey.processes.items())
-    )
-    frame_x = LABEL_WIDTH + len(columns) * (cell + gap) + 38
-    handle_x = frame_x + FRAME_WIDTH + 60
-    y = HEAD_HEIGHT
-    placed_rows = []
-    for row, count in zip(rows, lanes, strict=True):
-        height = row_height(row, max(1, count))
-        placed_rows.append(replace(row, lanes=max(1, count), top=y, height=height))
-        y += height
-    placed = {
-        i.label: replace(i, y=placed_rows[i.row].top + 8 + i.lane * LANE_PITCH) for i in items
-    }
-    grips = grips_of(survey, placed)
+        Column(name, survey.parents.get(name, ""), life.first, life.last,
+               LABEL_WIDTH + i * (cell + gap))
+        for i, (name, life) in enumerate(survey.processes.items())
+    )  # fmt: skip
+    levels = tracks_of(survey, rows, items)
+    groups, placed_rows, placed, y = stack(rows, items, levels)
+    heights = track_heights(placed_rows, groups, levels)
+    risers = risers_of(placed, heights)
+    slots = max(risers.values(), default=0) + 1
+    placed = {label: replace(i, riser=risers.get(label, 0)) for label, i in placed.items()}
+    frame_x = LABEL_WIDTH + len(columns) * (cell + gap) + 24 + RISER_PITCH * max(2, slots)
+    widest = max((item.width for item in items), default=FRAME_WIDTH)
+    handle_x = frame_x + widest + (60 if widest == FRAME_WIDTH else 40)
+    spans = spans_of(placed.values())
+    layout = Layout(
+        columns, tuple(placed_rows), tuple(groups), placed, spans, heights, (), cell, frame_x,
+        handle_x, 0, y + 4, huge,
+    )  # fmt: skip
+    grips = grips_of(survey, layout)
     most = max((grip.column + 1 for grip in grips), default=0)
-    return Layout(
-        columns=columns,
-        rows=tuple(placed_rows),
-        items=placed,
-        grips=grips,
-        cell_width=cell,
-        frame_x=frame_x,
-        handle_x=handle_x,
-        width=handle_x + max(most * HANDLE_PITCH, HANDLE_HEAD) + 4
-        if most
-        else frame_x + FRAME_WIDTH + 92,
-        height=y + 4,
-    )
+    width = handle_x + max(most * HANDLE_PITCH, HANDLE_HEAD) + 4 if most else frame_x + widest + 92
+    if not most and widest > FRAME_WIDTH:
+        width = frame_x + max(widest + 8, FRAME_WIDTH + 92)
+    return replace(layout, grips=grips, width=width)
 
 
-def row_height(row: Row, lanes: int) -> int:
-    if row.folded:
-        return FOLDED_HEIGHT
-    return max(
-        16 + PTE_HEIGHT + 14 + TRACK_PITCH * lanes + 8,
-        8 + LANE_PITCH * (lanes - 1) + FRAME_HEIGHT + 16,
-    )
+def stack(
+    rows: list[Row], items: list[Item], levels: dict[tuple[int, str], int]
+) -> tuple[list[Group], list[Row], dict[str, Item], int]:
+    """Groups from top to bottom: their rows, and beside them their lanes."""
+    of_group: dict[int, list[Item]] = {}
+    for item in items:
+        of_group.setdefault(rows[item.row].group, []).append(item)
+    deep = 40 if any(item.pages > BIG for item in items) else 26
+    below: dict[int, int] = {}
+    for (at, _), level in levels.items():
+        below[at] = max(below.get(at, 0), level + 1)
+    groups: list[Group] = []
+    placed_rows: list[Row] = []
+    placed: dict[str, Item] = {}
+    y, index = HEAD_HEIGHT, 0
+    while index < len(rows):
+        mine = [row for row in rows[index:] if row.group == rows[index].group]
+        own = of_group.get(rows[index].group, [])
+        tops = lane_tops(own)
+        if mine[0].slim:
+            end = stack_block(mine, index, y, deep, below, groups, placed_rows)
+        else:
+            end = stack_row(mine[0], index, y, below, groups, placed_rows)
+        if own:
+            end = max(end, y + 8 + tops[-1])
+        groups[-1] = replace(groups[-1], height=end - y)
+        placed_rows[-1] = replace(placed_rows[-1], height=end - placed_rows[-1].top)
+        placed |= {i.label: replace(i, y=y + 8 + tops[i.lane]) for i in own}
+        y, index = end, index + len(mine)
+    return groups, placed_rows, placed, y
 
 
-def grips_of(survey: Survey, items: dict[str, Item]) -> tuple[Grip, ...]:
-    """Handles beside the frames that they hold; several on one frame stand side by side."""
-    taken: dict[tuple[int, int], list[int]] = {}
-    grips = []
-    for (handle, page, frame), (first, last) in survey.grips.items():
-        item = items.get(frame)
+def stack_row(
+    row: Row, index: int, y: int, below: dict[int, int],
+    groups: list[Group], out: list[Row],
+) -> int:  # fmt: skip
+    height = FOLDED_HEIGHT
+    if not row.folded:
+        height = 16 + PTE_HEIGHT + 14 + TRACK_PITCH * max(1, below.get(index, 1)) + 8
+    out.append(replace(row, top=y, height=height, box=y + (8 if row.folded else 16)))
+    groups.append(Group(index, index, y, height, False, y + 16, y + 16 + PTE_HEIGHT))
+    return y + height
+
+
+def stack_block(
+    rows: list[Row], index: int, y: int, deep: int, below: dict[int, int],
+    groups: list[Group], out: list[Row],
+) -> int:  # fmt: skip
+    """Rows of a block close together, below the buses of what they map together."""
+    above = TRACK_PITCH * below.get(GROUP + rows[0].group, 1)
+    box = y + 18 + above
+    first, least = box, max(deep, -(-64 // len(rows)))
+    for number, row in enumerate(rows, index):
+        high = 22 if row.folded else least
+        room = TRACK_PITCH * below.get(number, 0)
+        top = y if number == index else box - 4
+        out.append(replace(row, top=top, box=box, deep=high, height=high + room + 8))
+        floor = box + high
+        box = floor + 6 + (room + 4 if room else 0)
+    for at in range(len(out) - len(rows), len(out) - 1):
+        out[at] = replace(out[at], height=out[at + 1].top - out[at].top)
+    groups.append(Group(index, index + len(rows) - 1, y, 0, True, first, floor))
+    return box + 8
+
+
+def track_heights(
+    rows: list[Row], groups: list[Group], levels: dict[tuple[int, str], int]
+) -> dict[tuple[int, str], int]:
+    out = {}
+    for (at, label), level in levels.items():
+        if at >= GROUP:
+            group = groups[at - GROUP]
+            out[at, label] = group.boxes - 12 - TRACK_PITCH * level
+        else:
+            row = rows[at]
+            out[at, label] = row.box + row.deep + (8 if row.slim else 13) + TRACK_PITCH * level
+    return out
+
+
+def grips_of(survey: Survey, layout: Layout) -> tuple[Grip, ...]:
+    """Handles beside what they hold; several on one thing stand side by side."""
+    held: dict[tuple[str, str, int, int], Grip] = {}
+    for (handle, page, frame), life in survey.grips.items():
+        item = layout.place(frame)
         if item is None:
             continue
+        key = (handle, item.label, life.first, life.last)
+        known = held.get(key)
+        held[key] = (
+            Grip(handle, page, frame, life.first, life.last, 0, 1, item.label)
+            if known is None
+            else replace(known, pages=known.pages + 1)
+        )
+    taken: dict[tuple[int, int], list[int]] = {}
+    grips = []
+    for grip in held.values():
+        item = layout.items[grip.item]
         columns = taken.setdefault((item.row, item.lane), [])
-        column = next((i for i, until in enumerate(columns) if until < first), len(columns))
+        column = next((i for i, until in enumerate(columns) if until < grip.first), len(columns))
         if column == len(columns):
             columns.append(0)
-        columns[column] = last + 1
-        grips.append(Grip(handle, page, frame, first, last, column))
+        columns[column] = grip.last + 1
+        grips.append(replace(grip, column=column))
     return tuple(grips)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from markupsafe import Markup
@@ -10,7 +9,10 @@ from msgspec import Struct
 
 from . import marks, timeline
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
-from .scene import Cell, Count, Frame, Hold, Slot, Token
+from .legend_strips import blocks, strips
+from .legend_values import Mark, boxed
+from .scene import Cell, Frame, Hold, Slot
+from .things import Count, Token
 
 PTE_WIDTH = 118
 
@@ -24,12 +26,6 @@ GLYPHS = (
     ("kernel", "kernel, or what only sets the scene"),
 )
 """Every shape of a step with its words; the key beside the timeline has room for the first ones."""
-
-
-class Mark(Struct, frozen=True):
-    svg: Markup
-    name: str
-    words: str
 
 
 class Section(Struct, frozen=True):
@@ -47,15 +43,6 @@ def frame(
 ) -> Frame:  # fmt: skip
     return Frame(
         label, value, ref, Count(mapped), Count(pin), exclusive, words, holders, state, (), bad
-    )
-
-
-def boxed(width: float, height: float, body: str, css: str = "mem") -> Markup:
-    """A drawing of its own with room for brackets and rings around it; it links to nothing."""
-    body = re.sub(r"</?a\b[^>]*>", "", body)
-    return Markup(
-        f'<svg class="{css}" width="{width + 28:g}" height="{height + 32:g}" '
-        f'viewBox="-14 -16 {width + 28:g} {height + 32:g}" aria-hidden="true">{body}</svg>'
     )
 
 
@@ -211,6 +198,8 @@ def sections() -> tuple[Section, ...]:
     return (
         Section("Struct pages and swap slots", struct_pages()),
         Section("Page-table entries", entries()),
+        Section("Huge pages and runs of pages", strips()),
+        Section("Entries of huge pages", blocks()),
         Section("What changed", changes()),
         Section("Held outside, violations", outside()),
         Section("Wires", wires()),

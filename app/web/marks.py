@@ -9,14 +9,17 @@ import html
 from functools import lru_cache
 
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
-from .scene import Cell, Count, Frame, Hold, Slot, Token
+from .scene import Cell, Frame, Hold, Slot
+from .things import Count, Token
 
 KEY = "M3.5 6.5a3 3 0 1 0 6 0a3 3 0 1 0 -6 0M6.5 9.5V17M6.5 13h3.5M6.5 16.5h2.5"
 BITS = "PWDSU"
 DEFS = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><rect width="6" height="6" class="hatchbg"/>'
-    '<line x1="0" y1="0" x2="0" y2="6" class="hatchline"/></pattern></defs>'
+    '<line x1="0" y1="0" x2="0" y2="6" class="hatchline"/></pattern><pattern id="void" width="6" height="6" '
+    'patternUnits="userSpaceOnUse"><rect x=".5" y=".5" width="4" height="4" class="voidcell"/>'
+    "</pattern></defs>"
 )
 
 
@@ -103,7 +106,7 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
     if cell.kind == "absent":
         return ""
     if cell.kind == "novma":
-        old = f'<tspan class="was">{escape(cell.was)}</tspan> ' if cell.was else ""
+        old = f'<tspan class="was">{escape(was_of(cell))}</tspan> ' if cell.was else ""
         box = bracket(x - 4, y - 4, w + 8, PTE_HEIGHT + 8) if cell.changed else ""
         return f'<text x="{mid:g}" y="{y + 31:g}" class="mid lab cnt">{old}—</text>{box}'
     if cell.kind == "none":
@@ -116,11 +119,13 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
     ]
     glyph = platter if cell.kind == "swap" else pencil if cell.writable else lock
     out.append(glyph(x + 10, y + 7))
-    out.append(text(x + 28, y + 19, cell.target, "tgt" if len(cell.target) < 6 else "tgt long"))
+    out.append(text(x + 28, y + 19, cell.shown, "tgt" if len(cell.shown) < 6 else "tgt long"))
     if cell.was:
+        # A long label has the other line for what stood there before.
+        line = 19 if len(cell.shown) + len(cell.was) < 8 else 30
         out.append(
-            f'<text class="cnt end" x="{x + w - 8:g}" y="{y + 19:g}">'
-            f'<tspan class="was">{escape(cell.was)}</tspan></text>'
+            f'<text class="cnt end" x="{x + w - 8:g}" y="{y + line:g}">'
+            f'<tspan class="was">{escape(was_of(cell))}</tspan></text>'
         )
     if cell.kind == "swap":
         out.append(text(x + 10, y + 40, cell.note, "small"))
@@ -135,10 +140,14 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
     return "".join(out) + "</g></a>"
 
 
+def was_of(cell: Cell) -> str:
+    return cell.was.partition(":")[0] + ("…" if ":" in cell.was else "")
+
+
 def none_pte(x: float, y: float, w: float, cell: Cell) -> str:
-    old = f'<tspan class="was">{escape(cell.was)}</tspan> ' if cell.was else ""
+    old = f'<tspan class="was">{escape(was_of(cell))}</tspan> ' if cell.was else ""
     box = bracket(x - 4, y - 4, w + 8, PTE_HEIGHT + 8) if cell.changed else ""
-    words = "none" if old else cell.note
+    words = "none" if old and cell.note.startswith("not") else cell.note
     return (
         f'<g class="pte none"><rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" '
         f'height="{PTE_HEIGHT}"/><text x="{x + w / 2:g}" y="{y + 31:g}" class="mid small cnt">'
@@ -249,14 +258,16 @@ def held_by(x: float, y: float, right: float, holders: tuple[Token, ...]) -> str
     return "".join(out)
 
 
-def freed(x: float, y: float, label: str, h: float, rx: float) -> str:
+def freed(
+    x: float, y: float, label: str, h: float, rx: float, name: str = "", width: float = FRAME_WIDTH
+) -> str:
     """What this step freed: its outline for one step, the label struck through."""
     return (
         f'<g class="gone" id="{label}"><rect class="body" x="{x:g}" y="{y:g}" '
-        f'width="{FRAME_WIDTH}" height="{h:g}" rx="{rx:g}"/><text x="{x + 88:g}" '
-        f'y="{y + h / 2 + 5:g}" class="cnt"><tspan class="was">{label}</tspan> freed</text></g>'
-        + bracket(x - 5, y - 5, FRAME_WIDTH + 10, h + 10)
-        + flag(x + FRAME_WIDTH - 4, y - 12, "−")
+        f'width="{width:g}" height="{h:g}" rx="{rx:g}"/><text x="{x + 88:g}" '
+        f'y="{y + h / 2 + 5:g}" class="cnt"><tspan class="was">{name or label}</tspan> freed</text></g>'
+        + bracket(x - 5, y - 5, width + 10, h + 10)
+        + flag(x + width - 4, y - 12, "−")
     )
 
 
@@ -283,9 +294,11 @@ def slot(x: float, y: float, s: Slot) -> str:
     return "".join(out) + "</g></a>"
 
 
-def handle(x: float, mid: float, hold: Hold, page: int) -> str:
+def handle(x: float, mid: float, hold: Hold, page: int, pages: int = 1) -> str:
     """What holds a page from outside the page tables."""
-    name = hold.name if len(hold.frames) == 1 else f"{hold.name}[{page}]"
+    name = hold.name
+    if 1 < len(hold.frames) != pages:
+        name += f"[{page}]" if pages == 1 else f"[{page}..{page + pages - 1}]"
     out = [
         f'<g class="extbox"><rect class="body" x="{x:g}" y="{mid - 22:g}" width="64" height="44" '
         f'rx="22"/>',

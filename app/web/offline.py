@@ -37,7 +37,7 @@ def source(name: str) -> str:
 
 @cache
 def styles() -> str:
-    return source("cowscope.css") + source("offline.css")
+    return source("cowscope.css") + source("strips.css") + source("offline.css")
 
 
 def digest(text: str) -> str:

@@ -13,7 +13,8 @@ from html import escape
 
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, Layout, Row
 from .marks import BITS, text
-from .scene import Cell, Count, Frame, Hold, Scene, Slot
+from .scene import Cell, Frame, Hold, Scene, Slot
+from .things import Count
 
 LETTER = 7.23
 """Width of a letter in the drawing's 12 px."""
@@ -56,9 +57,14 @@ def layer(layout: Layout, scene: Scene, bit: str) -> Iterator[str]:
                     yield from frame(layout.frame_x, item.y, it, bit == "page" and label in unequal)
                 else:
                     yield from slot(layout.frame_x, item.y + 8, it)
+        for label, strip in scene.strips.items():
+            item = layout.items[label]
+            if item.row == index and strip.state != "freed":
+                box = (layout.frame_x, item.y, item.width, item.height)
+                yield thing(label, f"{strip.name}: {strip.words}", box, label)
     for grip in layout.grips:
         if grip.first <= scene.number <= grip.last and grip.handle in scene.handles:
-            mid = layout.items[grip.label].y + FRAME_HEIGHT / 2 + (10 if grip.column % 2 else 0)
+            mid = layout.items[grip.item].mid + (10 if grip.column % 2 else 0)
             x = layout.handle_x + grip.column * 76
             yield handle(scene.handles[grip.handle], (x, mid - 22, 64, 44))
 
@@ -84,10 +90,10 @@ def entry(x: float, row: Row, width: float, cell: Cell) -> Iterator[str]:
     """A page-table entry: what it maps, and its bits."""
     if not cell.place:
         return
-    y, at, links = row.top + 16, cell.place, cell.target.partition(":")[0]
+    y, at, links = row.box, cell.place, cell.target.partition(":")[0]
     what = f"maps {cell.target}" if cell.kind == "present" else cell.target or "nothing present"
-    yield thing(at, f"{at}: {what}", (x, y, width, PTE_HEIGHT), links)
-    if not cell.target:
+    yield thing(at, f"{at}: {what}", (x, y, width, row.deep), links)
+    if not cell.target or row.slim:
         return
     yield part(f"{at}.frame", what, (x + 24, y + 5, width - 46, 19), links)
     if cell.exclusive and cell.kind == "present":

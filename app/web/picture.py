@@ -15,6 +15,7 @@ from . import drawing, ink, marks
 from .glimpse import glimpse, survey
 from .layout import HEAD_HEIGHT, Layout, Row, lay_out
 from .scene import Frame, Scene, Slot, scene_of
+from .strips import Strip
 from .timeline import Timeline, timeline_of
 from .why import Why, why_of
 
@@ -207,19 +208,22 @@ def rows_that_matter(picture: Picture) -> list[Row]:
     weights: Counter[int] = Counter()
     for index, cells in enumerate(scene.cells):
         weights[index] += 4 * sum(cell.changed for cell in cells.values())
-    boxes: list[Frame | Slot] = [*scene.frames.values(), *scene.slots.values()]
+    boxes: list[Frame | Slot | Strip] = [*scene.frames.values(), *scene.slots.values()]
+    boxes += scene.strips.values()
     for box in boxes:
         weights[layout.items[box.label].row] += CHANGES.get(box.state, 0)
-        if isinstance(box, Frame) and box.bad:
+        if isinstance(box, Frame | Strip) and box.bad:
             weights[layout.items[box.label].row] += 100
     for grip in layout.grips:
         if grip.handle in scene.handles and scene.handles[grip.handle].state:
-            weights[layout.items[grip.label].row] += 4
+            weights[layout.items[grip.item].row] += 4
     full = [index for index, row in enumerate(layout.rows) if not row.folded]
     changed = sorted((i for i in full if weights[i]), key=lambda i: -weights[i])
     return [layout.rows[index] for index in changed or full]
 
 
 def bands(picture: Picture, rows: list[Row]) -> list[tuple[int, int]]:
-    """Top and height of the heading and of each row, from top to bottom, in pixels."""
-    return [(0, HEAD_HEIGHT), *sorted((row.top, row.height) for row in rows)]
+    """Top and height of the heading and of each row or block, from top to bottom, in pixels."""
+    groups = picture.layout.groups
+    shown = {(groups[row.group].top, groups[row.group].height) for row in rows}
+    return [(0, HEAD_HEIGHT), *sorted(shown)]

@@ -5,17 +5,21 @@ Both twins, the drawing and the tables, are made from the same scene.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .changes import changes_of
-from .layout import Item, Layout, Row, bounds, label_at, target
+from .layout import Layout, Row, bounds, label_at, target
+from .strips import Strip, strips_of
+from .survey import span
+from .things import Count, Token, count, tokens
 
 Json = dict[str, Any]
 
 BITS = (("P", ""), ("W", "writable"), ("D", "dirty"), ("S", "soft_dirty"), ("U", "uffd_wp"))
-TOKENS = {"swapcache": "sc", "pagecache": "pc", "hold": "?"}
 
 
 class Cell(Struct, frozen=True):
@@ -27,6 +31,7 @@ class Cell(Struct, frozen=True):
     note     a second line in words
     differs  pagemap's bit 56, which counts mappings, does not say what the exclusive bit says
     place    whose entry of which page, `A.buf[0]`; "" where there is none to select
+    by       what maps it: "pmd", "pte" or ""; `was_by` in the step before, if it differs
     """
 
     kind: str
@@ -39,33 +44,17 @@ class Cell(Struct, frozen=True):
     exclusive: bool = False
     differs: bool = False
     place: str = ""
+    by: str = ""
+    was_by: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The target as it is read: the first and the last of a run."""
+        return self.target.replace(":", "..")
 
     @property
     def writable(self) -> bool:
         return "W" in self.bits
-
-
-class Count(Struct, frozen=True):
-    """A number now, and in the step before when it differs."""
-
-    now: int
-    was: int | None = None
-
-    def __str__(self) -> str:
-        return str(self.now) if self.was is None else f"{self.was}→{self.now}"
-
-
-class Token(Struct, frozen=True):
-    """Who holds references: `kind` "map", "pin", "get", "swapcache", ...; `count` references."""
-
-    text: str
-    kind: str
-    count: int
-    title: str
-
-    @property
-    def outside(self) -> bool:
-        return self.kind in ("pin", "get")
 
 
 class Frame(Struct, frozen=True):
@@ -116,8 +105,9 @@ class Scene(Struct, frozen=True):
     cells: tuple[dict[str, Cell], ...]
     frames: dict[str, Frame]
     slots: dict[str, Slot]
+    strips: dict[str, Strip]
     handles: dict[str, Hold]
-    copies: tuple[tuple[str, str], ...]
+    copies: tuple[tuple[str, str, int], ...]
     changes: tuple[tuple[str, str], ...] = field(default=())
 
 
@@ -130,7 +120,8 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
     cells = tuple(
         {c.name: cell_of(row, c.name, now, was) for c in layout.columns} for row in layout.rows
     )
-    labels = [i.label for i in layout.items.values() if i.first <= number <= i.last + 1]
+    items = [i for i in layout.items.values() if i.first <= number <= i.last + 1]
+    labels = [i.label for i in items if not i.strip]
     frames = {
         label: frame_of(label, now, was, label in bad)
         for label in labels
@@ -141,27 +132,67 @@ def scene_of(layout: Layout, number: int, step: Json, before: Json | None) -> Sc
         for label in labels
         if label[0] == "s"
     }
+    strips = {strip.label: strip for strip in strips_of(items, now, was, bad)}
     handles = {
         name: handle_of(name, handle, was.get("handles", {}), wrong)
         for name, handle in now.get("handles", {}).items()
     }
-    copies = tuple(
-        (e["frame"], e["to"])
-        for e in step.get("events", ())
-        if e["kind"] == "copy" and e.get("frame") in frames and e.get("to") in frames
-    )
-    scene = Scene(number, cells, frames, slots, handles, copies)
-    return Scene(number, cells, frames, slots, handles, copies, changes_of(layout, scene, step))
+    copies = tuple(copies_of(layout, {*frames, *strips}, step, was))
+    scene = Scene(number, cells, frames, slots, strips, handles, copies)
+    return replace(scene, changes=changes_of(layout, scene, step))
+
+
+def copies_of(
+    layout: Layout, shown: set[str], step: Json, was: Json
+) -> Iterator[tuple[str, str, int]]:
+    """(from, to, value) of what was copied, by items; of many between two, the first."""
+    told = set()
+    for event in step.get("events", ()):
+        if event["kind"] == "copy" and event.get("frame") and event.get("to"):
+            ends = layout.place(event["frame"]), layout.place(event["to"])
+            if ends[0] is None or ends[1] is None or ends[0] is ends[1]:
+                continue
+            pair = ends[0].label, ends[1].label
+            if pair not in told and shown.issuperset(pair):
+                told.add(pair)
+                value = value_at(step["state"]["frames"], event["frame"])
+                yield (
+                    *pair,
+                    value_at(was["frames"], event["frame"]) or 0 if value is None else value,
+                )
+
+
+def frame_at(frames: Json, label: str) -> Json | None:
+    """A frame, by itself or in a run of frames that are alike; None where there is none."""
+    if label in frames:
+        found: Json = frames[label]
+        return found
+    if not label[1:].isdigit():
+        return None
+    number = int(label[1:])
+    for name, frame in frames.items():
+        if ":" in name:
+            lo, hi = span(name)
+            if lo <= number < hi:
+                found = frame
+                return found
+    return None
+
+
+def value_at(frames: Json, label: str) -> int | None:
+    """What a frame holds; None where it is not."""
+    frame = frame_at(frames, label)
+    return None if frame is None else int(frame.get("value") or 0)
 
 
 # -- page tables ------------------------------------------------------------------------------
 
 
-def find(state: Json, process: str, row: Row) -> tuple[Json, int] | None:
-    """The entry that covers a row's first page, and where the entry starts."""
-    for entry in state["processes"].get(process, {}).get(row.area, ()):
+def find(state: Json, process: str, area: str, page: int) -> tuple[Json, int] | None:
+    """The entry that covers a page, and where the entry starts."""
+    for entry in state["processes"].get(process, {}).get(area, ()):
         lo, hi = bounds(entry)
-        if lo <= row.lo < hi:
+        if lo <= page < hi:
             return entry, lo
     return None
 
@@ -170,22 +201,29 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
     if process not in now["processes"]:
         return Cell("absent")
     if row.folded:
-        return folded_cell(row, now["processes"][process].get(row.area))
-    found = find(now, process, row)
+        cell, then = (
+            folded_cell(row, state["processes"].get(process, {}).get(row.area))
+            for state in (now, was)
+        )
+        return replace(cell, changed=cell != then and process in was["processes"])
+    found = find(now, process, row.area, row.lo)
     if found is None or found[0].get("vma") is None:
-        gone = find(was, process, row)
-        old = shown(gone, row) if gone and process in was["processes"] else ""
+        gone = find(was, process, row.area, row.lo)
+        old = shown(was, process, gone, row) if gone and process in was["processes"] else ""
         return Cell("novma", was=old, changed=bool(old), place=row.place(process) if old else "")
     entry = found[0]
-    here, bits = shown(found, row), bits_of(entry)
-    previous = find(was, process, row)
-    there = shown(previous, row) if previous else ""
+    here, bits = shown(now, process, found, row), bits_of(entry)
+    previous = find(was, process, row.area, row.lo)
+    there = shown(was, process, previous, row) if previous else ""
     known = previous is not None and process in was["processes"]
     old_bits = bits_of(previous[0]) if previous else ""
     both = here and there and entry["kind"] == "present" == (previous or found)[0]["kind"]
     flips = "".join(sorted(set(bits) ^ set(old_bits))) if both else ""
     marker = bool(entry.get("swap_exclusive") or entry.get("exclusive_pte"))
-    changed = (here != there or bool(flips)) if known else bool(here)
+    by, was_by = mapped_by(entry), mapped_by(previous[0]) if previous and both else ""
+    changed = (
+        (here != there or bool(flips) or (bool(was_by) and by != was_by)) if known else bool(here)
+    )
     return Cell(
         kind=entry["kind"],
         target=here,
@@ -197,6 +235,8 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
         exclusive=marker,
         differs=differs(entry, here, now["frames"]),
         place=row.place(process),
+        by=by,
+        was_by=was_by if was_by != by else "",
     )
 
 
@@ -205,24 +245,32 @@ def differs(entry: Json, label: str, frames: Json) -> bool:
 
     Of what a PMD maps both are the head page's. What the picture has no frame for is left alone.
     """
-    frame = frames.get(label.partition(":")[0])
+    frame = frame_at(frames, label.partition(":")[0])
     if frame is not None and entry.get("mapped_by") == "pmd":
-        frame = frames.get(frame.get("head"))
+        frame = frame_at(frames, frame.get("head") or "")
     if frame is None or "anon" not in frame.get("flags", ()):
         return False
     return bool(entry.get("exclusively_mapped")) != bool(frame.get("exclusive"))
 
 
-def shown(found: tuple[Json, int], row: Row) -> str:
+def mapped_by(entry: Json) -> str:
+    return str(entry.get("mapped_by") or "pte") if entry["kind"] == "present" else ""
+
+
+def shown(state: Json, process: str, found: tuple[Json, int], row: Row) -> str:
     """The label at a row's first page; of a run of pages, the first and the last."""
     entry, lo = found
     name = target(entry)
     if name is None:
         return ""
     first = label_at(name, row.lo - lo) or ""
-    if row.hi - row.lo > 1 and ":" in name:
+    if row.hi - row.lo == 1:
+        return first
+    if ":" in name and bounds(entry)[1] >= row.hi:
         return f"{first}:{label_at(name, row.hi - 1 - lo)}"
-    return first
+    end = find(state, process, row.area, row.hi - 1)
+    last = label_at(target(end[0]), row.hi - 1 - end[1]) if end else None
+    return first if last in (None, first) else f"{first}:{last}"
 
 
 def bits_of(entry: Json) -> str:
@@ -234,6 +282,8 @@ def bits_of(entry: Json) -> str:
 def note_of(entry: Json) -> str:
     if entry["kind"] == "swap":
         return "exclusive" if entry.get("swap_exclusive") else "not exclusive"
+    if entry.get("marker"):
+        return "uffd-wp marker"
     if entry["kind"] == "none":
         return "not present" if entry["vma"] == "rw" else f"not present, {entry['vma']}"
     return ""
@@ -257,12 +307,6 @@ def folded_cell(row: Row, entries: list[Json] | None) -> Cell:
 
 
 # -- frames, slots, handles -------------------------------------------------------------------
-
-
-def count(now: Json, was: Json | None, name: str) -> Count:
-    value = int(now.get(name) or 0)
-    old = int(was.get(name) or 0) if was is not None else value
-    return Count(value, old if old != value else None)
 
 
 def frame_of(label: str, now: Json, was: Json, bad: bool) -> Frame:
@@ -311,26 +355,6 @@ def flag_words(frame: Json) -> str:
     return " ".join(words + [word for flag, word in short.items() if flag in flags])
 
 
-def tokens(ledger: list[Json]) -> tuple[Token, ...]:
-    """Holders, in the ledger's order; several mappings by one process are one token."""
-    merged: dict[tuple[str, str], list[Json]] = {}
-    for item in ledger:
-        holder, kind = str(item["holder"]), str(item["kind"])
-        text = holder.partition(".")[0] if kind == "map" else TOKENS.get(kind, holder)
-        if kind not in ("map", "pin", "get", *TOKENS):
-            text = "lru"
-        merged.setdefault((text or "?", kind), []).append(item)
-    return tuple(
-        Token(
-            text,
-            kind,
-            sum(i["count"] for i in items),
-            ", ".join(f"{i['holder'] or 'unnamed'} ({kind} {i['count']})" for i in items),
-        )
-        for (text, kind), items in merged.items()
-    )
-
-
 def slot_of(label: str, now: Json, was: Json) -> Slot:
     slot, old = now.get(label), was.get(label)
     state = "freed" if slot is None else "new" if old is None else ""
@@ -374,11 +398,3 @@ def bad_words(violation: Json) -> str:
     if saw and owed:
         return f"reads {saw['value']}, owed {owed['value']}"
     return str(violation["kind"])
-
-
-# -- in words ---------------------------------------------------------------------------------
-
-
-def place_of(layout: Layout, label: str) -> Item | None:
-    """Where a frame or slot is drawn; a run of pages by its first."""
-    return layout.items.get(label.partition(":")[0])

@@ -152,7 +152,10 @@ def test_a_page_of_another_step_is_not_taken_for_one_of_the_same_number(
     url = pair(app, text, "mapcount", "linux")
     found = client.get(f"{url}/6.json").json()
     assert found["divergences"] == [5, 7]
-    assert {d["subject"] for d in found["differences"]} == {"A buf[0]", "C buf[0]", "f512", "f513"}
+    # f805 is one of the pages that wait in an LRU batch on the right.
+    assert {d["subject"] for d in found["differences"]} == {
+        "A buf[0]", "C buf[0]", "f512", "f513", "f805 / f806",
+    }  # fmt: skip
 
 
 def test_a_rule_switched_off(app: FastAPI, client: TestClient) -> None:

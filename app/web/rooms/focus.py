@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from app.trace import Run
 
 from ..glimpse import glimpse
-from ..layout import FRAME_WIDTH, HEAD_HEIGHT, LABEL_WIDTH, Column, Layout, Row, row_height
+from ..layout import FRAME_WIDTH, HEAD_HEIGHT, LABEL_WIDTH, Column, Layout, Row
+from ..narrow import with_rows
 from ..scene import Frame, Scene, Slot, scene_of
+from ..strips import Strip
 
 WIDTH, HEIGHT = 1400, 720
 """The drawing's pane on a screen of 1920 x 1080, in its pixels."""
@@ -54,12 +56,12 @@ def touched(layout: Layout, scene: Scene) -> tuple[set[int], set[str]]:
             if cell.changed:
                 rows.add(index)
                 columns.add(name)
-    things: dict[str, Frame | Slot] = {**scene.frames, **scene.slots}
+    things: dict[str, Frame | Slot | Strip] = {**scene.frames, **scene.slots, **scene.strips}
     rows |= {layout.items[label].row for label, thing in things.items() if thing.state}
     for grip in layout.grips:
         hold = scene.handles.get(grip.handle)
         if hold is not None and (hold.state or hold.bad):
-            rows.add(layout.items[grip.label].row)
+            rows.add(layout.items[grip.item].row)
             columns.add(hold.owner)
     return rows, columns
 
@@ -96,17 +98,20 @@ def focus_of(run: Run, number: int, layout: Layout) -> Focus:
 
 def chosen_rows(layout: Layout, rows: set[int], entries: set[int], before: set[int]) -> set[int]:
     """Rows that fit on top of each other: first those whose entries this step changed, then what
-    else it changed, then the rows of the step before.
+    else it changed, then the rows of the step before. Blocks of rows are kept whole.
     """
     kept: set[int] = set()
     height = HEAD_HEIGHT + 4
     order = (*sorted(entries & rows), *sorted(rows - entries), *sorted(before - rows))
-    for index in order:
-        height += row_height(layout.rows[index], layout.rows[index].lanes)
+    for index in order or (0,):
+        group = next(g for g in layout.groups if g.first <= index <= g.last)
+        if index in kept:
+            continue
+        height += group.height
         if kept and height > HEIGHT / ROOM_FOR:
             break
-        kept.add(index)
-    return kept or {0}
+        kept.update(range(group.first, group.last + 1))
+    return kept
 
 
 def chosen_columns(
@@ -132,46 +137,22 @@ def letters_of(layout: Layout) -> int:
 def narrowed(layout: Layout, rows: set[int], columns: set[str]) -> Layout:
     """The layout with these rows and columns alone, close together."""
     kept = [c for c in layout.columns if c.name in columns]
-    new_rows, places = packed_rows(layout.rows, rows)
-    items = {
-        label: replace(item, row=places[item.row][0], y=item.y + places[item.row][1])
-        for label, item in layout.items.items()
-        if item.row in places
-    }
-    grips = tuple(grip for grip in layout.grips if grip.label in items)
+    small = with_rows(layout, rows)
     pitch = pitch_of(layout)
     less = pitch * (len(layout.columns) - len(kept))
     frame_x = layout.frame_x - less
-    return Layout(
+    widest = max((item.width for item in small.items.values()), default=FRAME_WIDTH)
+    return replace(
+        small,
         columns=moved(kept, pitch),
-        rows=new_rows,
-        items=items,
-        grips=grips,
-        cell_width=layout.cell_width,
         frame_x=frame_x,
         handle_x=layout.handle_x - less,
-        width=layout.width - less if grips else frame_x + FRAME_WIDTH + 92,
-        height=new_rows[-1].top + new_rows[-1].height + 4,
+        width=layout.width - less if small.grips else frame_x + widest + 92,
     )
 
 
 def moved(columns: list[Column], pitch: int) -> tuple[Column, ...]:
     return tuple(replace(c, x=LABEL_WIDTH + i * pitch) for i, c in enumerate(columns))
-
-
-def packed_rows(
-    rows: tuple[Row, ...], kept: set[int]
-) -> tuple[tuple[Row, ...], dict[int, tuple[int, int]]]:
-    """The kept rows close together; old index -> new index and how far it moved."""
-    out: list[Row] = []
-    places = {}
-    y = HEAD_HEIGHT
-    for index, row in enumerate(rows):
-        if index in kept:
-            places[index] = (len(out), y - row.top)
-            out.append(replace(row, top=y))
-            y += row_height(row, row.lanes)
-    return tuple(out), places
 
 
 def names_of(rows: tuple[Row, ...], chosen: set[int]) -> list[str]:
