@@ -164,19 +164,12 @@ def copies_of(
 
 def frame_at(frames: Json, label: str) -> Json | None:
     """A frame, by itself or in a run of frames that are alike; None where there is none."""
-    if label in frames:
-        found: Json = frames[label]
-        return found
-    if not label[1:].isdigit():
-        return None
-    number = int(label[1:])
-    for name, frame in frames.items():
-        if ":" in name:
-            lo, hi = span(name)
-            if lo <= number < hi:
-                found = frame
-                return found
-    return None
+    found: Json | None = frames.get(label)
+    if found is None and label[1:].isdigit():
+        number = int(label[1:])
+        runs = ((span(name), frame) for name, frame in frames.items() if ":" in name)
+        found = next((frame for (lo, hi), frame in runs if lo <= number < hi), None)
+    return found
 
 
 def value_at(frames: Json, label: str) -> int | None:
