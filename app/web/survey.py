@@ -109,7 +109,7 @@ class Survey:
                 seen(self.grips, (name, page, frame), number)
 
     def read_frames(self, number: int, state: Json) -> None:
-        frames = state.get("frames", ())
+        frames = state.get("frames", {})
         for label in frames:
             if label not in SHARED:
                 for one in labels_of(label):
