@@ -16,6 +16,8 @@ from app.scenario.text import MAX_BYTES
 from app.service import LoadedRun
 from app.trace.facts import PAGE_TYPES
 
+from .text_runs import large_frames, told_entries, told_frames
+
 WIDTH = 72
 COLUMNS = WIDTH - len("# ")
 REPORT_LINES = 400
@@ -163,11 +165,12 @@ def why(document: Json) -> list[str]:
 
 
 def page_tables(state: Json) -> list[str]:
+    heads = large_frames(state["frames"])
     lines = [
         line
         for process, ranges in state["processes"].items()
         for name, pages in ranges.items()
-        for page in pages
+        for page in told_entries(pages, heads)
         for line in folded(page_line(process, name, page), "  ", "    ")
     ]
     legend = "PAGE TABLES (P present, W write, D dirty, S soft-dirty, U uffd-wp)"
@@ -182,6 +185,8 @@ def page_line(process: str, name: str, page: Json) -> str:
         words.append("P" + "".join(letter if page.get(bit) else "_" for letter, bit in PTE_BITS))
     if "value" in page:
         words.append(f"= {page['value']:<3}")
+    if page.get("mapped_by") == "pmd":
+        words.append("by PMD")
     bits = ("exclusive_pte", "swap_exclusive")
     words += [bit.replace("_", "-") for bit in bits if page.get(bit)]
     if page["vma"] not in (None, "rw"):
@@ -191,9 +196,9 @@ def page_line(process: str, name: str, page: Json) -> str:
 
 def frames(state: Json, before: Json) -> list[str]:
     lines: list[str] = []
-    for label, frame in state["frames"].items():
+    for label, frame, was in told_frames(state["frames"], before["frames"]):
         if label != "zero":
-            lines += frame_lines(label, frame, before["frames"].get(label))
+            lines += frame_lines(label, frame, was)
     lines += [f"  {label:<5} freed" for label in before["frames"] if label not in state["frames"]]
     return ["PAGE FRAMES (letters as page-types has them)", *lines] if lines else []
 
@@ -215,9 +220,26 @@ def frame_lines(label: str, frame: Json, before: Json | None) -> Iterator[str]:
         counts.append(f"{name} {change}{frame[name]}")
     said = f"{label:<5} = {frame['value']:<3} {letters(frame)} {', '.join(counts)}"
     yield from folded(said, "  ", "        ")
+    if "mm_owners" in frame:
+        if frame["head"] != label.partition(":")[0]:
+            return  # the head has told
+        yield from folded(folio_words(frame), "        ", "          ")
     items = [f"{item['holder']} ({item['kind']}) {item['count']}" for item in frame["ledger"]]
     if items:
         yield from folded(f"{frame['refcount']} = {' + '.join(items)}", "        ", "          ")
+
+
+def folio_words(frame: Json) -> str:
+    """What the kernel keeps once for all pages of a large folio."""
+    owners = ", ".join(f"{owner['mm']} {owner['mapcount']}" for owner in frame["mm_owners"])
+    words = [f"folio of {1 << frame['order']} pages", f"entire mapcount {frame['entire_mapcount']}"]
+    words.append(f"mm owners {owners or 'none'}")
+    words += [
+        name.replace("_", " ")
+        for name in ("maybe_mapped_shared", "partially_mapped")
+        if frame[name]
+    ]
+    return "; ".join(words)
 
 
 def swap(state: Json) -> list[str]:

@@ -117,7 +117,11 @@ def test_every_step_of_the_library_is_as_documented(policy: str) -> None:
             continue
         for number in range(len(run) + 1):
             whose = {"run": "", "policy": policy, "step": number, "steps": len(run), "url": ""}
-            StepOut.model_validate({**whose, **run.step(number)})
+            step = StepOut.model_validate({**whose, **run.step(number)})
+            for frame in step.state.frames.values():
+                folio = {"entire_mapcount", "partially_mapped", "maybe_mapped_shared", "mm_owners"}
+                told = folio & frame.model_fields_set
+                assert told == (folio if frame.order else set())
 
 
 def test_a_run_of_another_engine_says_where_it_differs(client: TestClient, app: FastAPI) -> None:

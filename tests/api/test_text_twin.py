@@ -73,3 +73,20 @@ def test_a_large_text_stays_within_the_language_s_limit() -> None:
     report = [line for line in step_text(run, 601, LINK).splitlines() if line.startswith("#")]
     assert len(report) <= REPORT_LINES + 1
     assert "more lines; all is in the .json" in report[-1]
+
+
+def test_pages_of_a_large_folio_that_are_alike_are_told_as_one() -> None:
+    text = "huge: 8\nA mmap buf 8 thp\nA write buf 1\nA fork B\nA write buf[3] 2\n"
+    told = step_text(loaded(text), 4, LINK)
+    lines = [line.removeprefix("#   ").rstrip() for line in told.splitlines()]
+    assert [line[:28] for line in lines if line[:5] in ("A.buf", "B.buf")] == [
+        "A.buf[0:3]     present f0:f3",
+        "A.buf[3]       present f8   ",
+        "A.buf[4:8]     present f4:f8",
+        "B.buf[0:8]     present f0:f8",
+    ]
+    assert [line[:5] for line in lines if line.startswith("f")] == [
+        "f0   ", "f1:f3", "f3   ", "f4:f8", "f8   ",
+    ]  # fmt: skip
+    assert sum("folio of 8 pages; entire mapcount 1; mm owners A 7, B 1" in s for s in lines) == 1
+    assert [s.text for s in parse(told).steps] == [s.text for s in parse(text).steps]

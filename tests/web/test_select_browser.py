@@ -154,7 +154,7 @@ def test_hover_lights_the_frame_everywhere_and_dims_to_readable(
     page: Page, forks: str, complaints: list[str]
 ) -> None:
     open_step(page, f"{forks}/8")
-    page.locator('.pick[data-sel="B.buf[0]"]').hover(position={"x": 60, "y": 8})
+    page.locator('.pick[data-sel="B.buf[0]"]').hover(position={"x": 60, "y": 3})
     lit = page.locator(".lk.is-linked")
     assert {mark.get_attribute("data-link") for mark in lit.all()} == {"f0"}
     assert page.locator('.lk.is-linked[data-at="A.buf[0]"]').count() == 1
