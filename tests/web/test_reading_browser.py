@@ -145,7 +145,7 @@ def test_tab_reaches_every_control_in_order(page: Page, forks: str) -> None:
     ids = ["compare", "copy", "share-open", "script", "draw", "why", "first", "prev", "next",
            "last", "play", "speed", "ev-prev", "ev-next", "stepno", "scrub"]  # fmt: skip
     seen: list[str] = []
-    for _ in range(120):
+    for _ in range(160):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("() => document.activeElement.id"))
         if seen[-1] == "scrub":

@@ -205,7 +205,7 @@ def test_watching_by_button(page: Page, leak: str, complaints: list[str]) -> Non
     page.locator('#watch .w-cell[aria-label="f0.ref 2 at step 2"]').click()
     at_step(page, 2)
     expect(page).to_have_url(f"{leak}/2?sel=f0.ref&watch=f0.ref")
-    page.locator('#watch a[aria-label="stop watching f0.ref"]').click()
+    page.locator('#watch svg a[aria-label="stop watching f0.ref"]').click()
     expect(page.locator("#watch svg")).to_have_count(0)
     expect(page).to_have_url(f"{leak}/2?sel=f0.ref")
 
