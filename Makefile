@@ -34,8 +34,9 @@ check: .venv/.test-ready ## format, lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: .venv/.test-ready ## write the canonical format
-	@$(BIN)/ruff format .
+format: .venv/.test-ready ## write the canonical format, and the generated pages of docs/
+	@$(BIN)/python docs/generate.py
+	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: ## how to run the benchmarks

@@ -79,6 +79,13 @@ def state(client: TestClient, code: str) -> dict[str, object]:
     return found
 
 
+def test_behind_tls_the_cookies_of_a_room_are_secure(app: FastAPI) -> None:
+    client = TestClient(app, base_url="https://cow.example.org", follow_redirects=False)
+    made = client.post("/w", data={"scenario": "hello-fork"})
+    opened = client.get(made.headers["location"])
+    assert "; secure" in opened.headers["set-cookie"].lower()
+
+
 def test_making_a_room_makes_its_maker_the_leader_by_a_cookie_no_page_shows(app: FastAPI) -> None:
     client = TestClient(app, follow_redirects=False)
     made = client.post("/w", data={"scenario": "hello-fork"})
@@ -89,6 +96,7 @@ def test_making_a_room_makes_its_maker_the_leader_by_a_cookie_no_page_shows(app:
     assert opened.status_code == 303
     assert "HttpOnly" in cookie
     assert "SameSite" in cookie or "samesite" in cookie
+    assert "Secure" not in cookie, "a class without TLS must get it, too"
     secret = cookie.split("=")[1].split(";")[0]
     for path in (opened.headers["location"], opened.headers["location"].replace("lead", "stage")):
         page = client.get(path)

@@ -59,11 +59,11 @@ def leads(request: Request, view: RoomView) -> bool:
     return bool(secret) and view.leader == hash_of(secret)
 
 
-def give(response: Response, code: str, name: str, secret: str) -> None:
+def give(request: Request, response: Response, code: str, name: str, secret: str) -> None:
     """Set a cookie that no script can read, for this room's pages alone."""
     response.set_cookie(
         name, secret, max_age=KEPT_DAYS * 24 * 3600, path=room_url(code), httponly=True,
-        samesite="lax",
+        samesite="lax", secure=request.url.scheme == "https",
     )  # fmt: skip
 
 

@@ -144,7 +144,7 @@ def router(
         key = ("room", view.id, view.state, view.leader_name, leader_is_here(view), place, look)
         kept = pages.get(key) or await making.get(key, lambda: make(key, view, place, look))
         response = answer(request, kept, PAGE_CACHE, VARY)
-        give(response, view.id, MEMBER, secret)
+        give(request, response, view.id, MEMBER, secret)
         return response
 
     @routes.get("/w/{room}/poll")
@@ -192,7 +192,7 @@ def router(
         else:
             response = RedirectResponse(f"{room_url(code)}#poll", 303)
         if new:
-            give(response, code, MEMBER, secret)
+            give(request, response, code, MEMBER, secret)
         return response
 
     @routes.post("/w/{room}/name")
@@ -203,7 +203,7 @@ def router(
         await rooms.join(code, secret, str(form.get("name", ""))[:400])
         response = RedirectResponse(room_url(code), 303)
         if new:
-            give(response, code, MEMBER, secret)
+            give(request, response, code, MEMBER, secret)
         return response
 
     return routes

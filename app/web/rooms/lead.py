@@ -159,11 +159,11 @@ def router(
         hub.nudge()
         return RedirectResponse(rooms_url(), 303)
 
-    async def become(code: str, once: str, name: str) -> Response:
+    async def become(request: Request, code: str, once: str, name: str) -> Response:
         claimed = await rooms.claim(code, once, name)
         hub.nudge()
         response = RedirectResponse(lead_url(code, claimed.tab), 303)
-        give(response, code, LEAD, claimed.secret)
+        give(request, response, code, LEAD, claimed.secret)
         return response
 
     @routes.get("/w/{room}/lead/{once}")
@@ -176,12 +176,12 @@ def router(
         if view.claim is None or view.claim != hash_of(once):
             raise BadClaim(view.id)
         if view.leader is None:
-            return await become(view.id, once, "")
+            return await become(request, view.id, once, "")
         return at_the_door(request, view, "claim", once)
 
     @routes.post("/w/{room}/lead/{once}")
     async def confirm(request: Request, once: str) -> Response:
         name = str((await request.form()).get("name", ""))[:400]
-        return await become(code_in(request), once, name)
+        return await become(request, code_in(request), once, name)
 
     return routes

@@ -97,7 +97,7 @@ def router(rooms: RoomService, hub: Hub) -> APIRouter:
         stream = await hub.open(code, role, hash_of(secret), seen_by(request))
         answer = EventStream(hub, code, stream)
         if new and role == "member":
-            give(answer, code, MEMBER, secret)
+            give(request, answer, code, MEMBER, secret)
         return answer
 
     @routes.get("/w/{room}/state.json")
