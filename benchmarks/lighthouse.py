@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.browser import find_chromium
 from tests.hosting.served import Served, served
@@ -23,6 +24,7 @@ from tests.hosting.served import Served, served
 VERSION = "13.5.0"
 FOLDER = Path(__file__).resolve().parent.parent / ".make" / "lighthouse"
 LIMITS = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo": 100}
+ATTEMPTS = 3
 TEXT = "A mmap buf 1\nA write buf 1\nA fork B\nB write buf 2\nA read buf\nexpect value 1\n"
 
 
@@ -57,15 +59,21 @@ def audit(command: Path, url: str, mobile: bool) -> tuple[dict[str, float], list
     """Scores out of 100, and the ids of the audits outside performance that failed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
-        subprocess.run(
+        asking: list[str | Path] = (
             [command, url, "--output=json", f"--output-path={report}", "--quiet",
              f"--only-categories={','.join(LIMITS)}", *([] if mobile else ["--preset=desktop"]),
              "--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic"
-             " --disable-background-networking --disable-component-update"],
-            env={**os.environ, "CHROME_PATH": str(find_chromium())}, check=True,
+             " --disable-background-networking --disable-component-update"]
         )  # fmt: skip
-        found = json.loads(report.read_text())
-    scores = {name: 100 * (found["categories"][name]["score"] or 0) for name in LIMITS}
+        environment = {**os.environ, "CHROME_PATH": str(find_chromium())}
+        # On a busy machine Chromium at times gives it no trace; that says nothing of the page.
+        for _ in range(ATTEMPTS - 1):
+            if subprocess.run(asking, env=environment, stderr=subprocess.DEVNULL).returncode == 0:
+                break
+        else:
+            subprocess.run(asking, env=environment, check=True)
+        found: dict[str, Any] = json.loads(report.read_text())
+    scores = {name: 100.0 * (found["categories"][name]["score"] or 0) for name in LIMITS}
     failed = [
         ref["id"]
         for name in LIMITS

@@ -3,7 +3,7 @@
 (() => {
   const root = document.documentElement;
   const PATIENCE = 1500; // ms that the CDN has; a room without internet often drops packets silently
-  const local = document.currentScript.dataset.htmx;
+  const { htmx: local, cdn, integrity } = document.currentScript.dataset;
 
   root.classList.add('js');
 
@@ -33,23 +33,33 @@
     dispatchEvent(new Event('cowscope:htmx'));
   };
 
-  let fallen = false;
-  const fall = () => {
-    if (fallen || window.htmx) return;
-    fallen = true;
-    const cdn = document.getElementById('htmx-cdn');
-    // A script whose document has changed since it was prepared never runs: no second htmx later.
-    if (cdn) document.implementation.createHTMLDocument('').adoptNode(cdn);
-    const script = document.createElement('script');
-    script.src = local;
+  const add = (src, more = {}) => {
+    const script = Object.assign(document.createElement('script'), { src, ...more });
     script.addEventListener('load', wake);
     document.head.append(script);
+    return script;
   };
 
-  document.addEventListener('error', e => { if (e.target.id === 'htmx-cdn') fall(); }, true);
-  document.addEventListener('load', e => { if (e.target.id === 'htmx-cdn') wake(); }, true);
-  document.addEventListener('DOMContentLoaded', () => {
-    if (!document.getElementById('htmx-cdn')) fall();
+  // A CDN that did not answer once is not asked again by this tab.
+  const silent = {
+    get: () => { try { return sessionStorage.getItem('cdn') === 'silent'; } catch { return false; } },
+    set: () => { try { sessionStorage.setItem('cdn', 'silent'); } catch { /* not allowed: asked again */ } },
+  };
+
+  if (!cdn || silent.get()) { add(local); return; }
+  // Only now: a script that is on its way would hold back `load`, for minutes where packets are lost.
+  addEventListener('load', () => {
+    let fallen = false;
+    const fall = () => {
+      if (fallen || window.htmx) return;
+      fallen = true;
+      silent.set();
+      // A script whose document has changed since it was prepared never runs: no second htmx later.
+      document.implementation.createHTMLDocument('').adoptNode(far);
+      add(local);
+    };
+    const far = add(cdn, { integrity, crossOrigin: 'anonymous', referrerPolicy: 'no-referrer' });
+    far.addEventListener('error', fall);
+    setTimeout(fall, PATIENCE);
   }, { once: true });
-  setTimeout(fall, PATIENCE);
 })();

@@ -95,19 +95,35 @@ function showCurrent() {
 // neighbours come into the browser's cache before they are asked for
 const fetched = new Set();
 function prefetch() {
-  for (const link of document.querySelectorAll('#explorer a[rel]')) {
+  for (const link of document.querySelectorAll('#next[href], #prev[href]')) {
     if (fetched.has(link.href)) continue;
     fetched.add(link.href);
     fetch(link.href, { headers: { 'HX-Request': 'true' }, priority: 'low' }).catch(() => fetched.delete(link.href));
   }
 }
 
+// One listener for all links to steps: hx-boost would cost listeners and events for each of hundreds.
+function stepLink(target) {
+  const link = target.closest('#explorer a[href]');
+  if (!link || link.closest('#lanes')) return link;
+  const href = link.getAttribute('href');
+  const base = `${$('#explorer').dataset.base}/`;
+  const own = href.startsWith(base) && /^\d+$/.test(href.slice(base.length));
+  return own && link.getAttribute('hx-boost') !== 'false' ? link : null;
+}
+// What is swapped away is dropped as a whole: htmx would send two events to each of its elements.
+document.addEventListener('htmx:beforeCleanupElement', e => { if (e.target.id === 'explorer') e.target.replaceChildren(); });
+
 document.addEventListener('click', e => {
   const act = e.target.closest('[data-act=copy]');
   if (act) { e.preventDefault(); copyLink(act); return; }
   const plain = e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey && !e.altKey;
-  const step = plain && window.htmx && e.target.closest('#lanes a');
-  if (step) { e.preventDefault(); visit(step.getAttribute('href'), $('#lanes')); return; }
+  const step = plain && !e.defaultPrevented && window.htmx && stepLink(e.target);
+  if (step) {
+    e.preventDefault();
+    visit(step.getAttribute('href'), step.closest('[hx-replace-url]') || $('#lanes'));
+    return;
+  }
   const mark = e.target.closest('.mem:not(:has(.picks)) a.lk');
   if (mark) { e.preventDefault(); link(pinned = pinned === mark.dataset.link ? null : mark.dataset.link); }
 });
@@ -115,6 +131,14 @@ document.addEventListener('click', e => {
 // -- keys act on the control that says so in aria-keyshortcuts: routes live in the templates only
 const PACE = 60; // ms between steps of a held key
 let last = 0;
+let held = false; // while a key repeats nothing is asked for but steps
+function release() {
+  if (!held) return;
+  held = false;
+  document.dispatchEvent(new Event('cowscope:rest'));
+}
+document.addEventListener('keyup', release);
+addEventListener('blur', release);
 const shown = el => el.getClientRects().length > 0;
 // What is hidden still has its key, unless something that can be seen has the same one.
 function control(key) {
@@ -140,6 +164,7 @@ document.addEventListener('keydown', e => {
   if (!found) return;
   e.preventDefault();
   if (found.tagName === 'INPUT') { found.focus(); found.select(); return; }
+  if (e.repeat) held = true;
   if (e.repeat && (inFlight > 0 || performance.now() - last < PACE)) return; // never queues
   last = performance.now();
   if (found.dataset.act === 'focus') found.focus();

@@ -72,6 +72,8 @@ async function load() {
   asking?.abort();
   asking = new AbortController();
   const { base, step } = $('#explorer').dataset;
+  if (held) return; // the block that was there stays until the key is let go
+  if (!queryOf(view) && !$('#inspector').firstChild && !$('#watch').firstChild) return;
   if (!queryOf(view)) { put('<div id="inspector" hx-preserve="true"></div><div id="watch" hx-preserve="true"></div>'); return; }
   try {
     const answer = await fetch(`${base}/${step}/inspect${queryOf(view)}`, { signal: asking.signal });
@@ -169,6 +171,7 @@ document.addEventListener('htmx:afterSettle', e => {
   if (focus) document.querySelector(`.pick[data-sel="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   focus = '';
 });
+document.addEventListener('cowscope:rest', () => { if ($('#inspector')) load(); });
 document.addEventListener('htmx:historyRestore', () => { view = readView(); show(); });
 
 // links that are opened elsewhere carry the view

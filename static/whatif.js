@@ -24,7 +24,7 @@
   function settle() {
     const panel = document.getElementById('coming');
     clearTimeout(waiting);
-    if (!panel || panel.dataset.asked) return;
+    if (held || !panel || panel.dataset.asked) return;
     panel.dataset.asked = 'yes';
     const html = kept.get(panel.dataset.src);
     if (html) put(panel, html);
@@ -51,5 +51,8 @@
   }, true);
 
   document.addEventListener('htmx:afterSettle', settle);
-  settle();
+  document.addEventListener('cowscope:rest', settle);
+  // a page that is being opened has more urgent things to do
+  if (document.readyState === 'complete') settle();
+  else addEventListener('load', settle);
 })();

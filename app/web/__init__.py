@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from app.resources import resource
 from app.settings import Settings
@@ -27,23 +24,12 @@ from . import (
     reference,
     rooms,
     selftest,
+    statics,
     templating,
     whatif_routes,
 )
 
 __all__ = ["install"]
-
-FOREVER = "public, max-age=31536000, immutable"
-
-
-class Files(StaticFiles):
-    """Static files; one that is asked for by its content's hash never changes."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        if scope["query_string"].startswith(b"v=") and response.status_code == 200:
-            response.headers["Cache-Control"] = FOREVER
-        return response
 
 
 def install(app: FastAPI, settings: Settings) -> None:
@@ -74,4 +60,4 @@ def install(app: FastAPI, settings: Settings) -> None:
     # is tried before theirs.
     app.state.remembered = steps.remembered
     app.router.routes.insert(0, explored.routes[0])
-    app.mount("/static", Files(directory=resource("static")), name="static")
+    app.mount("/static", statics.Files(directory=resource("static")), name="static")

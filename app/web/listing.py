@@ -35,7 +35,7 @@ def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) 
     )
     marked = f'<span class="mk{" bad" if bad else ""}">{escape(mark)}</span>' if mark else ""
     switch = (
-        f'<a class="switch" href="{escape(base)}/without/{step}" hx-boost="false" rel="nofollow" '
+        f'<a class="switch" href="{escape(base)}/without/{step}" rel="nofollow" '
         f'aria-label="Without step {step}" title="What if step {step} were left out?"></a>'
         if step
         else ""

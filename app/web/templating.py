@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
-from hashlib import blake2b
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from app.settings import Settings
 from .glossary import Linker, linked
 from .operands import operands
 from .plain import plain
+from .statics import static
 
 HTMX_FILE = "htmx-2.0.11.min.js"
 HTMX_URL = "https://cdn.jsdelivr.net/npm/htmx.org@2.0.11/dist/htmx.min.js"
@@ -107,13 +106,6 @@ def cookies_of(header: str) -> dict[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
     except CookieError:
         return {}
-
-
-@cache
-def static(name: str) -> str:
-    """URL of a file in `static/`, with its content's hash, so that it may be cached for ever."""
-    digest = blake2b((resource("static") / name).read_bytes(), digest_size=6).hexdigest()
-    return f"/static/{name}?v={digest}"
 
 
 def environment(settings: Settings) -> jinja2.Environment:

@@ -18,7 +18,7 @@ WIDTH, LEFT, RIGHT = 1392, 112, 56
 """The columns run from LEFT to WIDTH - RIGHT; the style sheet puts the scrubber's thumb there."""
 LANE = 26
 TOP = 40
-WINDOW = 60
+WINDOW = 40
 """Steps shown on each side of the current one when a run is longer than both."""
 MAX_LABELS = 22
 MAX_MARKS = 400

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +20,7 @@ from app.service import RunService, WhatIfs
 from app.settings import Settings
 from app.store import migrate, open_engine
 from app.web import explorer, templating, whatif_routes
+from app.web.statics import Files
 
 FORKS = """title: Pinned and swapped pages across two forks
 A mmap buf 4
@@ -86,7 +86,7 @@ def explorer_app(settings: Settings) -> FastAPI:
     app.include_router(whatif_routes.router(app.state.runs, app.state.whatifs, templates))
     steps = explorer.Explorer(templates, settings)
     app.include_router(explorer.router(app.state.runs, steps, settings))
-    app.mount("/static", StaticFiles(directory=resource("static")))
+    app.mount("/static", Files(directory=resource("static")))
     app.add_middleware(StrictPolicy)
     return app
 

@@ -213,7 +213,7 @@ def difference(kept: Image.Image, now: Image.Image) -> float:
 def test_the_tolerance_finds_a_missing_style_sheet(
     page: Page, address: str, names: dict[str, str]
 ) -> None:
-    page.route("**/cowscope.css*", lambda route: route.abort())
+    page.route("**/explorer.css*", lambda route: route.abort())
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(address + PAGES["explorer"].format(**names))
     shot = SHOTS / "broken.png"
