@@ -17,13 +17,15 @@ from .fragments import Kept, answer
 FOREVER = "public, max-age=31536000, immutable"
 TEXT = (".css", ".js", ".svg")
 
+SITE = ("cowscope.css", "strips.css")
 BUNDLES = {
-    "home.css": ("cowscope.css", "pages.css"),
-    "explorer.css": ("cowscope.css", "share.css", "reading.css", "select.css", "whatif.css"),
+    "site.css": SITE,
+    "home.css": (*SITE, "pages.css"),
+    "explorer.css": (*SITE, "share.css", "reading.css", "select.css", "whatif.css"),
     "explorer.js": ("cowscope.js", "share.js", "whatif.js", "reading.js", "select.js"),
-    "comparison.css": ("cowscope.css", "compare.css", "reading.css"),
+    "comparison.css": (*SITE, "compare.css", "reading.css"),
     "comparison.js": ("cowscope.js", "compare.js", "reading.js"),
-    "edit.css": ("cowscope.css", "editor.css"),
+    "edit.css": (*SITE, "editor.css"),
     "edit.js": ("cowscope.js", "editor.js"),
 }
 """A page's first paint waits for its style sheets: each file more is a way to the server more."""
