@@ -42,6 +42,7 @@ class PageOut(Exact):
     soft_dirty: bool | None = None
     exclusive_pte: bool | None = None
     swap_exclusive: bool | None = None
+    migration: Literal["writable", "readable_exclusive", "readable"] | None = None
     mapped_by: Literal["pte", "pmd"] | None = None
     value: int | str | None = None
 
