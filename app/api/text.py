@@ -179,8 +179,10 @@ def page_tables(state: Json) -> list[str]:
 
 def page_line(process: str, name: str, page: Json) -> str:
     where = f"{process}.{name}[{page.get('pages', page.get('page'))}]"
-    words = [f"{where:<14}", f"{page['kind']:<7}"]
-    words.append(f"{page['frame'] or page['swap_offset_label'] or '-':<6}")
+    mode = page.get("migration")
+    words = [f"{where:<14}", "migrating" if mode else f"{page['kind']:<7}"]
+    label = page["frame"] or page["swap_offset_label"] or page.get("migrating") or "-"
+    words.append(f"→ {label} {mode}" if mode else f"{label:<6}")
     if page["kind"] == "present":
         words.append("P" + "".join(letter if page.get(bit) else "_" for letter, bit in PTE_BITS))
     if "value" in page:

@@ -44,6 +44,7 @@ class PageOut(Exact):
     swap_exclusive: bool | None = None
     migration: Literal["writable", "readable_exclusive", "readable"] | None = None
     mapped_by: Literal["pte", "pmd"] | None = None
+    migrating: str | None = None
     value: int | str | None = None
 
 

@@ -94,6 +94,7 @@ def page(machine: Machine, mm: int, area: Area, index: int) -> Json:
     elif type(pte) is Migrating:
         out |= {
             "migration": pte.mode,
+            "migrating": frame_label(pte.pfn),
             "dirty": pte.dirty,
             "young": pte.young,
             "soft_dirty": pte.soft_dirty,
@@ -153,7 +154,7 @@ def runs(machine: Machine, mm: int, area: Area) -> Iterator[Json]:
         yield entry
 
 
-LABELLED = ("frame", "swap_offset_label")
+LABELLED = ("frame", "swap_offset_label", "migrating")
 
 
 def slot_value(machine: Machine, slot: int) -> int:

@@ -107,8 +107,10 @@ def cell_change(cell: Cell) -> str:
         words.append(f"{was} → {target}")
     elif cell.target and not cell.flips and not cell.was_by:
         words.append(f"→ {target}")
-    elif cell.was:
+    elif cell.was and cell.kind != "migrating":
         words.append(f"{was} → nothing")
+    if cell.kind == "migrating":
+        words.append(f"migration entry, {cell.note}")
     if cell.was_by:
         words.append(f"by {cell.was_by.upper()} → by {cell.by.upper()}")
     names = {"W": "writable", "D": "dirty", "S": "soft-dirty", "U": "uffd-wp"}

@@ -162,6 +162,8 @@ def cell_words(cell: Cell, what: Comparable) -> str:
         return "no such process" if cell.kind == "absent" else "not mapped"
     if cell.kind in ("none", "folded"):
         return cell.note
+    if cell.kind == "migrating":
+        return f"migration entry, {cell.note}"
     if cell.kind == "swap":
         return f"{cell.target} in swap" + (f", {cell.note}" if what.bit else "")
     words = f"{cell.target} {' '.join(bit for bit in 'PWDSU' if bit in cell.bits)}"

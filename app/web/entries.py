@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+from msgspec.structs import replace
+
 from .layout import Column, Group, Layout
-from .marks import bracket, lock, pencil, platter, text, was_of
+from .marks import bracket, lock, migrating_pte, pencil, platter, text, was_of
 from .scene import Cell, Scene
 
 LETTERS = "PWDSU"
@@ -101,6 +103,8 @@ def slim(layout: Layout, x: float, index: int, cell: Cell, ring: bool) -> str:
     mark = bracket(x - 3, y - 3, w + 6, h + 6) if ring else ""
     if cell.kind == "absent":
         return ""
+    if cell.kind == "migrating":
+        return migrating_pte(x, y, w, h, replace(cell, changed=ring))
     line = y + (h / 2 + 4 if h < 34 or not cell.target else h / 2 - 3)
     old = f'<tspan class="was">{escape(was_of(cell))}</tspan> ' if cell.was else ""
     if cell.kind in ("novma", "none", "folded"):

@@ -19,6 +19,7 @@ from app.engine.state import (
     HugeZero,
     Machine,
     Marker,
+    Migrating,
     PageTable,
     Pmd,
     Present,
@@ -192,6 +193,9 @@ def entry(pte: Pte | None, prot: str | None, lo: int, hi: int) -> Json:
             "swap_exclusive": pte.exclusive,
             "soft_dirty": pte.soft_dirty,
         }
+    elif type(pte) is Migrating:
+        label = ranged(frame_label(pte.pfn), hi - lo)
+        out |= {"kind": "swap", "migration": pte.mode, "migrating": label}
     elif type(pte) is Marker:
         out["marker"] = True
     return out

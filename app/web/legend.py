@@ -92,6 +92,7 @@ def entries() -> tuple[Mark, ...]:
         Mark(of_cell(Cell("present", "f0", "PWD", exclusive=True)), "Exclusive in the entry", "A key in the corner: under exclusive-pte the bit is kept in the page-table entry."),
         Mark(of_cell(Cell("present", "f100000", "PD")), "Long names", "The same in smaller letters."),
         Mark(of_cell(Cell("swap", "s0", note="not exclusive")), "Swap entry", "Dotted box with a platter; the second line is its exclusive marker."),
+        Mark(of_cell(Cell("migrating", note="readable exclusive", on_its_way="f0")), "Migration entry", "Dotted, no platter: the page in f0 is on its way, and who touches it waits. The second line says what the entry comes back as; it maps nothing, so there is no wire."),
         Mark(of_cell(Cell("none", note="not present")), "Not present", "Dashed, faint: a range is mapped here, and no page yet."),
         Mark(of_cell(Cell("novma")), "No range", "Nothing is mapped here."),
         Mark(of_cell(Cell("novma", was="f0", changed=True)), "Unmapped", "What was mapped until this step stands struck through."),

@@ -111,6 +111,8 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
         return f'<text x="{mid:g}" y="{y + 31:g}" class="mid lab cnt">{old}—</text>{box}'
     if cell.kind == "none":
         return none_pte(x, y, w, cell)
+    if cell.kind == "migrating":
+        return migrating_pte(x, y, w, PTE_HEIGHT, cell)
     name = cell.target.partition(":")[0]
     css = "swap" if cell.kind == "swap" else "rw" if cell.writable else "ro"
     out = [
@@ -153,6 +155,26 @@ def none_pte(x: float, y: float, w: float, cell: Cell) -> str:
         f'height="{PTE_HEIGHT}"/><text x="{x + w / 2:g}" y="{y + 31:g}" class="mid small cnt">'
         f"{old}{escape(words)}</text></g>{box}"
     )
+
+
+def migrating_pte(x: float, y: float, w: float, h: float, cell: Cell) -> str:
+    """A migration entry: it names a frame and maps none, so it has no wire and no slot."""
+    to = cell.on_its_way
+    words = f"migrating → {to}" if to else "migrating"
+    note = cell.note.replace(" exclusive", ", excl")
+    if h < 34:
+        lines = text(x + 8, y + h / 2 + 4, words, "tgt long")
+    else:
+        lines = text(x + 8, y + h / 2 - 5, words, "tgt long") + text(
+            x + 8, y + h / 2 + 12, note, "small"
+        )
+    box = (
+        f'<g class="pte swap"><rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" '
+        f'height="{h:g}"/>{lines}</g>'
+    )
+    if to:
+        box = f'<a href="#{to}" class="lk" data-link="{to}" data-at="{cell.place}">{box}</a>'
+    return box + (bracket(x - 4, y - 4, w + 8, h + 8) if cell.changed else "")
 
 
 def bits(x: float, y: float, w: float, cell: Cell) -> str:

@@ -92,6 +92,8 @@ def entry(x: float, row: Row, width: float, cell: Cell) -> Iterator[str]:
         return
     y, at, links = row.box, cell.place, cell.target.partition(":")[0]
     what = f"maps {cell.target}" if cell.kind == "present" else cell.target or "nothing present"
+    if cell.kind == "migrating":
+        links, what = cell.on_its_way, f"migration entry, {cell.note}"
     yield thing(at, f"{at}: {what}", (x, y, width, row.deep), links)
     if not cell.target or row.slim:
         return

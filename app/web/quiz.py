@@ -142,7 +142,9 @@ def state_of(run: Run, number: int, first: int, last: int, marked: bool = False)
 
 def page_row(place: str, page: Json) -> PageRow:
     target = page["frame"] or page["swap_offset_label"] or "–"
-    if page["kind"] == "swap":
+    if page.get("migration"):
+        words = f"migration entry, {page['migration'].replace('_', ' ')}"
+    elif page["kind"] == "swap":
         words = "swap entry" + (", exclusive" if page.get("swap_exclusive") else "")
     elif page["kind"] == "present":
         words = "writable" if page.get("writable") else "read-only"

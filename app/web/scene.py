@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from .changes import changes_of
 from .layout import Layout, Row, bounds, label_at, target
 from .strips import Strip, strips_of
-from .survey import span
+from .survey import on_its_way, span
 from .things import Count, Token, count, tokens
 
 Json = dict[str, Any]
@@ -25,12 +25,14 @@ BITS = (("P", ""), ("W", "writable"), ("D", "dirty"), ("S", "soft_dirty"), ("U",
 class Cell(Struct, frozen=True):
     """A page-table entry of one process in one row.
 
-    kind     "absent" (no such process now), "novma", "none", "present", "swap" or "folded"
+    kind     "absent" (no such process now), "novma", "none", "present", "swap", "folded" or
+             "migrating" (what pagemap shows as a swap entry)
     target   frame or slot label, "" for none; `was` the one of the step before, if it differs
     bits     set letters out of PWDSU; `flips` those that differ from the step before
     note     a second line in words
     differs  pagemap's bit 56, which counts mappings, does not say what the exclusive bit says
     place    whose entry of which page, `A.buf[0]`; "" where there is none to select
+    on_its_way  the frame that a migration entry names; it maps none
     by       what maps it: "pmd", "pte" or ""; `was_by` in the step before, if it differs
     """
 
@@ -46,6 +48,7 @@ class Cell(Struct, frozen=True):
     place: str = ""
     by: str = ""
     was_by: str = ""
+    on_its_way: str = ""
 
     @property
     def shown(self) -> str:
@@ -214,11 +217,11 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
     flips = "".join(sorted(set(bits) ^ set(old_bits))) if both else ""
     marker = bool(entry.get("swap_exclusive") or entry.get("exclusive_pte"))
     by, was_by = mapped_by(entry), mapped_by(previous[0]) if previous and both else ""
-    changed = (
-        (here != there or bool(flips) or (bool(was_by) and by != was_by)) if known else bool(here)
-    )
+    (mode, way), was_way = on_its_way(entry), on_its_way((previous or found)[0])
+    flipped = bool(flips) or (mode, way) != was_way or (bool(was_by) and by != was_by)
+    changed = here != there or flipped if known else bool(here or mode)
     return Cell(
-        kind=entry["kind"],
+        kind="migrating" if mode else entry["kind"],
         target=here,
         bits=bits,
         was=there if there != here else "",
@@ -230,6 +233,7 @@ def cell_of(row: Row, process: str, now: Json, was: Json) -> Cell:
         place=row.place(process),
         by=by,
         was_by=was_by if was_by != by else "",
+        on_its_way=way,
     )
 
 
@@ -273,6 +277,8 @@ def bits_of(entry: Json) -> str:
 
 
 def note_of(entry: Json) -> str:
+    if mode := entry.get("migration"):
+        return str(mode).replace("_", " ")
     if entry["kind"] == "swap":
         return "exclusive" if entry.get("swap_exclusive") else "not exclusive"
     if entry.get("marker"):

@@ -14,7 +14,7 @@ Key = TypeVar("Key", str, Use, tuple[str, int, str])
 
 BITS = (
     "writable", "dirty", "soft_dirty", "uffd_wp", "swap_exclusive", "exclusive_pte", "mapped_by",
-    "marker",
+    "marker", "migration",
 )  # fmt: skip
 SHARED = ("zero", "hzero")
 """Labels of pages that no process owns; they are named in the entries and drawn nowhere."""
@@ -47,6 +47,11 @@ def target(entry: Json) -> str | None:
     """The frame or swap slot that an entry leads to, as written in the trace."""
     found = entry["frame"] if entry["kind"] == "present" else entry.get("swap_offset_label")
     return None if found is None else str(found)
+
+
+def on_its_way(entry: Json) -> tuple[str, str]:
+    """Of a migration entry its kind and the frame that it names (a trace may not tell); else ""."""
+    return str(entry.get("migration") or ""), str(entry.get("migrating") or "").partition(":")[0]
 
 
 class Life(Struct):

@@ -193,6 +193,23 @@ def test_a_handle_on_many_pages_is_drawn_once() -> None:
     assert ("p", "pin rw on f0..f7") in scene(run, layout, 3).changes
 
 
+def test_a_migration_entry_names_its_frame_and_is_no_swap_entry() -> None:
+    shipped = next(s for s in library() if s.slug == "race-migrate-fork")
+    run = play(shipped.scenario, "linux")
+    layout = lay_out(survey(run))
+    cells = [scene(run, layout, number).cells[0] for number in range(len(run) + 1)]
+    moving = [n for n, row in enumerate(cells) if row["A"].kind == "migrating"]
+    assert moving
+    assert cells[moving[0]]["A"].note == "writable"
+    assert cells[moving[0]]["A"].on_its_way == "f0"
+    child = [n for n in moving if cells[n]["B"].kind == "migrating"]
+    assert cells[child[0]]["B"].changed
+    assert {cells[child[0]][name].note for name in "AB"} == {"readable"}
+    svg = drawing.stage(layout, scene(run, layout, child[0]), "memory")
+    assert svg.count("migrating → f0") == 2
+    assert "platter" not in svg
+
+
 @given(programs(steps=12))
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_some_rows_alone_are_laid_out_as_well(text: str) -> None:
