@@ -28,6 +28,11 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     if pair.left.id == pair.right.id:
         return "Both sides are the same run. Choose another policy to compare it with."
     if not pair.divergences:
+        if any(pair.apart):
+            return (
+                "The two never diverge: page tables, contents and outcomes are the same in all "
+                f"{pair.last} steps. Only the references that LRU batches hold differ."
+            )
         return (
             "The two never diverge: page tables, pages, counts and outcomes are the same in all "
             f"{pair.last} steps."
@@ -38,7 +43,8 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     if number in pair.divergences:
         return f"They diverge again. {count_of(found)}"
     if number < first:
-        return f"The same on both sides. The first divergence is step {first}."
+        but = " but for references that LRU batches hold" if found else ""
+        return f"The same on both sides{but}. The first divergence is step {first}."
     since = max(n for n in pair.divergences if n < number)
     if found:
         return f"No new difference; the last divergence was step {since}. {count_of(found)}"

@@ -97,7 +97,10 @@ def test_references_of_lru_batches_are_shown_and_are_no_divergence(
     assert [(d["subject"], d["left"], d["right"]) for d in found["differences"]] == [
         ("f0", "ref 2", "ref 1"), ("f1", "ref 3", "ref 2"),
     ]  # fmt: skip
-    assert "in LRU batches" in client.get(f"{url}/6").text
+    page = client.get(f"{url}/6").text
+    assert "in LRU batches" in page
+    assert "Only the references that LRU batches hold differ." in page
+    assert "counts and outcomes are the same" not in page
 
 
 def test_two_that_never_diverge_say_so(app: FastAPI, client: TestClient) -> None:
