@@ -162,12 +162,9 @@ def migrating_pte(x: float, y: float, w: float, h: float, cell: Cell) -> str:
     to = cell.on_its_way
     words = f"migrating → {to}" if to else "migrating"
     note = cell.note.replace(" exclusive", ", excl")
-    if h < 34:
-        lines = text(x + 8, y + h / 2 + 4, words, "tgt long")
-    else:
-        lines = text(x + 8, y + h / 2 - 5, words, "tgt long") + text(
-            x + 8, y + h / 2 + 12, note, "small"
-        )
+    css, gap = ("long", 6.5) if h < 34 else ("small", 8.5)
+    mid = y + h / 2 + 3.5
+    lines = text(x + 8, mid - gap, words, "tgt long") + text(x + 8, mid + gap, note, css)
     box = (
         f'<g class="pte swap"><rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" '
         f'height="{h:g}"/>{lines}</g>'
