@@ -283,6 +283,11 @@ def test_the_phone_has_tables_and_large_targets(page: Page, forks: str) -> None:
     open_step(page, f"{forks}/9")
     expect(page.locator("#tables")).to_be_in_viewport()
     expect(page.locator("#draw")).to_be_hidden()
+    cells = page.locator("#tables .grid:not(.frames) tbody tr").first.locator("td")
+    tops = cells.evaluate_all("cells => cells.map(it => Math.round(it.getBoundingClientRect().y))")
+    assert len(tops) > 1, "a column for each process"
+    assert len({*tops}) == 1, "entries of one page stand side by side"
+    assert cells.evaluate_all("cells => cells.some(it => it.className.includes('ro'))")
     box = page.locator("#next").bounding_box()
     assert box is not None
     assert min(box["width"], box["height"]) >= 44
