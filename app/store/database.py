@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,6 +25,7 @@ from app.settings import Settings
 
 MIGRATION_LOCK = 0x636F7773636F7065
 RETRY_SECONDS = 2
+LOCK_PAUSE = 0.02
 READ_ONLY_TRANSACTION = "25006"
 LOCK_NOT_AVAILABLE = "55P03"
 
@@ -156,9 +158,28 @@ def migrate(engine: Engine) -> None:
 
 
 def use_write_ahead_log(engine: Engine) -> None:
-    """WAL lets readers go on while one process writes. SQLite keeps the mode in the file."""
+    """WAL lets readers go on while one process writes. SQLite keeps the mode in the file.
+
+    SQLite changes the mode by raising a read lock to a write lock, and where somebody else writes
+    it refuses that at once, whatever the timeout: the waiting is done here.
+    """
     with engine.connect() as connection:
-        connection.execute(text("PRAGMA journal_mode = WAL"))
+        patience: int = connection.execute(text("PRAGMA busy_timeout")).scalar_one()
+        deadline = time.monotonic() + patience / 1000
+        while True:
+            try:
+                connection.execute(text("PRAGMA journal_mode = WAL"))
+            except OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(LOCK_PAUSE)
+
+
+def is_busy(error: OperationalError) -> bool:
+    code: int = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # above are the kinds of it
 
 
 def clear_write_ahead_log(engine: Engine) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, event, inspect, text
 
-from app.settings import Settings
+from app.settings import DATABASE_FILE, Settings
 from app.store import Base, StoreUnavailable, check_migrated, migrate, open_engine
 from app.store.database import alembic_config
 
@@ -57,6 +59,22 @@ def test_servers_that_start_together_migrate_once(empty_store: Settings) -> None
     patient = open_engine(empty_store.model_copy(update={"database_timeout": 30.0}))
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: migrate(patient), range(4)))
+    check_migrated(patient)
+    patient.dispose()
+
+
+def test_a_migration_waits_for_who_writes_before_it(settings: Settings) -> None:
+    patient = open_engine(settings.model_copy(update={"database_timeout": 30.0}))
+    refused = threading.Event()
+    event.listen(patient, "handle_error", lambda context: refused.set())
+    writer = sqlite3.connect(settings.data_dir / DATABASE_FILE)
+    writer.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(migrate, patient)
+        assert refused.wait(30)
+        writer.rollback()
+        migrating.result()
+    writer.close()
     check_migrated(patient)
     patient.dispose()
 
