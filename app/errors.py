@@ -201,7 +201,12 @@ def of_http(error: HTTPException, request: Request) -> Problem:
         detail = f"There is no page {request.url.path}."
     elif status == HTTPStatus.METHOD_NOT_ALLOWED and detail == status.phrase:
         detail = f"{request.url.path} does not answer {request.method}."
-    nearest = "/" if status == HTTPStatus.NOT_FOUND else ""
+    nearest = ""
+    if status == HTTPStatus.NOT_FOUND:
+        nearest = "/"
+    elif status == HTTPStatus.UNPROCESSABLE_ENTITY and request.method == "GET":
+        # What the query asks for is wrong; the page without it is there.
+        nearest = request.url.path if request.url.query else ""
     kind = status.phrase.lower().replace(" ", "-")
     headers = dict(error.headers or {})
     return Problem(error.status_code, kind, status.phrase, detail, nearest, headers=headers)

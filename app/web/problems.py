@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from app.errors import ErrorPage, Problem
 
-from .templating import look_of
+from .templating import kept_look
 
 
 def error_page(templates: jinja2.Environment) -> ErrorPage:
@@ -16,7 +16,7 @@ def error_page(templates: jinja2.Environment) -> ErrorPage:
     template = templates.get_template("error.html")
 
     def show(request: Request, problem: Problem) -> Response:
-        body = template.render(problem=problem, look=look_of(request), path=request.url.path)
+        body = template.render(problem=problem, look=kept_look(request), path=request.url.path)
         return HTMLResponse(body, problem.status)
 
     return show

@@ -72,9 +72,21 @@ def look_of(request: Request) -> Look:
 
     Raises HTTPException for a link that asks for what there is not.
     """
-    header = request.headers.get("cookie")
-    found = (cookies_of(header) if header else {}) | asked_for(request)
+    return look(kept_in(request) | asked_for(request))
+
+
+def kept_look(request: Request) -> Look:
+    """The look in a request's cookies alone, for a page that says what is wrong with its link."""
+    return look(kept_in(request))
+
+
+def look(found: Mapping[str, str]) -> Look:
     return Look(**{name: found[name] for name in CHOICES if found.get(name) in CHOICES[name][1:]})
+
+
+def kept_in(request: Request) -> dict[str, str]:
+    header = request.headers.get("cookie")
+    return cookies_of(header) if header else {}
 
 
 def asked_for(request: Request) -> dict[str, str]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
+from tests.web.serving import LEAK, make_run
 
 MARK = "zqx"
 PAYLOADS = (
@@ -136,6 +137,18 @@ def test_markup_in_queries_and_bad_scenarios(client: TestClient, text: str) -> N
     refused = client.post("/api/v1/runs", json={"scenario": f"A {text}\n{text} write buf 1\n"})
     assert refused.status_code == 422
     assert "json" in refused.headers["content-type"]
+
+
+@pytest.mark.parametrize("query", ["level=genius", "view=3d", "only=some", "view=table&only=%00"])
+def test_a_link_with_a_bad_choice_says_which_there_are(
+    app: FastAPI, client: TestClient, query: str
+) -> None:
+    run = make_run(app, LEAK)
+    for path in (f"/r/{run}/3", f"/r/{run}/3/next", f"/c/{run}..{run}/3", "/legend", "/"):
+        answer = client.get(f"{path}?{query}", headers={"Accept": "text/html"})
+        assert answer.status_code == 422, path
+        assert "It may be" in answer.text
+        assert f'href="{path}"' in answer.text, "the nearest link that works"
 
 
 def paths_of(routes: Iterable[Any]) -> Iterator[str]:
