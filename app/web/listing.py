@@ -1,4 +1,8 @@
-"""The scenario's text beside the drawing: a line for each step, with what it does."""
+"""The scenario's text beside the drawing: a line for each step, with its number and what it does.
+
+A line of a `par` block with an order is played in several steps. It shows the one that is now, or
+else the next of them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from .plan import Plan
 
 
 class Line(Struct, frozen=True):
-    """A line of the scenario. `step` is 0 for a line that is none; `css` "rem", "fut", "" ; `html`
-    what of it is the same at every step.
+    """A line of the scenario. `step` is the one that it shows, 0 for a line that is none; `css`
+    "rem", "fut", "".
     """
 
     text: str
@@ -25,7 +29,7 @@ class Line(Struct, frozen=True):
 
 
 @lru_cache(maxsize=4096)
-def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) -> Markup:
+def body_of(base: str, text: str, step: int, mark: str, bad: bool) -> Markup:
     """Number, text, mark and switch of a line; `step` is 0 for a line that is none."""
     words = escape(text)
     shown = (
@@ -40,7 +44,7 @@ def body_of(base: str, number: int, text: str, step: int, mark: str, bad: bool) 
         if step
         else ""
     )
-    return Markup(f'<span class="ln">{number}</span>{shown}{marked}{switch}')
+    return Markup(f'<span class="ln">{step or ""}</span>{shown}{marked}{switch}')
 
 
 def lines_of(
@@ -48,18 +52,22 @@ def lines_of(
 ) -> tuple[tuple[Line, ...], int, int]:
     """The scenario's lines around the current step, and how many are left out on each side."""
     scenario = loaded.run.scenario
-    steps = {source.line: i for i, source in enumerate(scenario.steps, 1)}
+    steps: dict[int, list[int]] = {}
+    for i, source in enumerate(scenario.steps, 1):
+        steps.setdefault(source.line, []).append(i)
     texts = scenario.text.split("\n")
-    low = scenario.steps[first - 1].line if first > 0 else 1
-    high = scenario.steps[last - 1].line if last < loaded.last else len(texts)
+    shown = [source.line for source in scenario.steps[max(0, first - 1) : last]]
+    low = min(shown) if first > 0 else 1
+    high = max(shown) if last < loaded.last else len(texts)
     out = []
     for at in range(low, high + 1):
-        step = steps.get(at, 0)
+        played = steps.get(at, ())
+        step = next((n for n in played if n >= number), played[-1] if played else 0)
         tick = plan.timeline.ticks[step - 1] if step else None
-        css = "rem" if not step else "fut" if step > number else ""
+        css = "rem" if not played else "fut" if played[0] > number else ""
         mark = (tick.glyph if tick and tick.marked else "") or ""
         text = texts[at - 1] or " "
         bad = bool(tick and tick.bad)
-        html = body_of(base, at, text, step, f"✗ {tick.bad}" if tick and bad else mark, bad)
+        html = body_of(base, text, step, f"✗ {tick.bad}" if tick and bad else mark, bad)
         out.append(Line(text, step, html, css, bool(step) and step == number))
     return tuple(out), low - 1, len(texts) - high

@@ -13,6 +13,7 @@ from jinja2 import Environment, meta
 
 from app import policies
 from app.resources import resource
+from app.scenario import library
 from app.settings import Settings
 from app.web import explorer, keys, templating
 from app.web.fragments import PageCache, accepts_gzip, knows
@@ -260,6 +261,24 @@ def test_a_long_run_shows_a_window_and_all_its_marks(app: FastAPI, client: TestC
     assert html.count("tl-step") == 81
     assert f'href="/r/{run}/3" aria-label="step 3' in html  # the fork, far outside the window
     assert len(html) < 100_000
+
+
+CURRENT = re.compile(r'<li aria-current="step"><span class="ln">(\d*)</span><a href="([^"]+)"')
+
+
+@pytest.mark.parametrize("slug", ["hello-fork", "race-gup-fork"])
+def test_the_list_counts_steps_and_marks_the_current_one(
+    app: FastAPI, client: TestClient, slug: str
+) -> None:
+    """Also in a `par` block, whose lines are played in several steps each."""
+    scenario = next(s.scenario for s in library() if s.slug == slug)
+    run = make_run(app, scenario.text)
+    for step, source in enumerate(scenario.steps, 1):
+        html = client.get(f"/r/{run}/{step}", headers=HX).text
+        assert CURRENT.findall(html) == [(str(step), f"/r/{run}/{step}")]
+        text = source.text if source.text != "par" else "order: "
+        assert re.search(rf'href="/r/{run}/{step}" title=" *{re.escape(text)}', html)
+    assert not CURRENT.findall(client.get(f"/r/{run}/0", headers=HX).text)
 
 
 def test_many_pages_fold(app: FastAPI, client: TestClient) -> None:
