@@ -63,6 +63,16 @@ class Audit:
         self.on_zero_page: set[str] = set()
         self.racing = False
 
+    def copy(self) -> Audit:
+        """An audit that goes on by itself."""
+        out = Audit(self.policy)
+        out.broken = self.broken.copy()
+        out.told = self.told.copy()
+        out.handles = self.handles
+        out.on_zero_page = self.on_zero_page
+        out.racing = self.racing
+        return out
+
     def after(
         self, machine: Machine, touched: Iterable[int], *, device: bool = False
     ) -> list[Violation]:

@@ -198,7 +198,7 @@ class Compiler:
         return ops.HandleWrite(str(c[0]), byte(c[-1]), page)
 
     def handle_release(self, c: list[Any]) -> ops.Operation:
-        self.names.handle(c[0]).released = True
+        self.names.release(c[0])
         return ops.HandleRelease(str(c[0]))
 
     # -- steps of the kernel ------------------------------------------------------------------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from copy import copy
+from msgspec.structs import replace
 
 from app.engine import operations as ops
 
 from .compile import Compiler
 from .errors import ScenarioError, ScenarioErrors
-from .names import Mm, Names, Wrong
+from .names import Names, Wrong
 from .parser import BadLine, parse_line
 from .scenario import Reader, Scenario, spelled
 from .text import CONTROL, lines_of, split_head
@@ -21,9 +21,14 @@ class Continuation:
     """
 
     def __init__(self, scenario: Scenario, line: int) -> None:
-        head, body = split_head(lines_of(scenario.text, []), [])
-        before = [one for one in body if one.number < line]
-        reader = Reader(head, before, [], scenario.first)
+        mark = next((m for m in reversed(scenario.landmarks) if m.line < line), None)
+        behind = mark.line if mark else 0
+        text = "\n".join(scenario.text.split("\n")[behind : line - 1])
+        _, body = split_head(lines_of(text, []), [])
+        between = [replace(one, number=one.number + behind) for one in body]
+        reader = Reader(scenario.config, between, [], scenario.first)
+        if mark:
+            reader.compiler.names = mark.names.copy()
         reader.read()
         self.first = scenario.first
         self.config = scenario.config
@@ -46,23 +51,11 @@ class Continuation:
         if tree.data.startswith("expect_"):
             raise refused("An expectation is no step.", "Add it in the editor.")
         compiler = Compiler(self.first, self.config)
-        compiler.names = copied(self.names, stripped.split()[0])
+        compiler.names = self.names.copy()
         try:
             return spelled(stripped), compiler.operation(tree, self.line)
         except Wrong as wrong:
             raise ScenarioErrors((wrong.at(self.line, 0),)) from wrong
-
-
-def copied(names: Names, actor: str) -> Names:
-    """Names that one line of `actor` may change; a line changes no handle but its own."""
-    out = copy(names)
-    fresh = {id(mm): Mm(mm.ranges) for mm in names.mms.values()}  # vfork: two names, one mm
-    out.mms = {name: fresh[id(mm)] for name, mm in names.mms.items()}
-    out.exited = dict(names.exited)
-    out.handles = dict(names.handles)
-    if actor in out.handles:
-        out.handles[actor] = copy(out.handles[actor])
-    return out
 
 
 def refused(message: str, hint: str) -> ScenarioErrors:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from lark import Token, Tree
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.engine.operations import Place
 
@@ -28,13 +32,12 @@ class Wrong(Exception):
         return ScenarioError(line, self.column + indent, self.token, self.message, self.hint)
 
 
-class Held:
+class Held(Struct, frozen=True):
     """A handle: how many pages, and whether it may write."""
 
-    def __init__(self, pages: int, *, write: bool) -> None:
-        self.pages = pages
-        self.write = write
-        self.released = False
+    pages: int
+    write: bool
+    released: bool = False
 
 
 class Mm:
@@ -52,6 +55,19 @@ class Names:
         self.exited: dict[str, int] = {}
         self.handles: dict[str, Held] = {}
         self.frames = 0
+
+    def __len__(self) -> int:
+        """Names to remember: what a copy costs."""
+        return len(self.handles) + sum(len(mm.ranges) for mm in self.mms.values())
+
+    def copy(self) -> Names:
+        """The same names, which go on by themselves."""
+        out = copy(self)
+        fresh = {id(mm): Mm(mm.ranges) for mm in self.mms.values()}  # vfork: two names, one mm
+        out.mms = {name: fresh[id(mm)] for name, mm in self.mms.items()}
+        out.exited = dict(self.exited)
+        out.handles = dict(self.handles)
+        return out
 
     def mm(self, token: Token) -> Mm:
         name = str(token)
@@ -136,6 +152,9 @@ class Names:
         if held.released:
             raise Wrong(token, f"The handle {name} was released.", "It holds nothing any more.")
         return held
+
+    def release(self, token: Token) -> None:
+        self.handles[str(token)] = replace(self.handle(token), released=True)
 
 
 def number(token: Token) -> int:

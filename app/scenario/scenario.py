@@ -14,12 +14,14 @@ from app.engine.state import Config
 from .compile import Compiler
 from .errors import ScenarioError, ScenarioErrors
 from .expectations import Expectation, Note
-from .names import Node, Wrong
+from .names import Names, Node, Wrong
 from .parser import BadLine, parse_line
-from .text import HEADER, MAX_STEPS, Head, Line, lines_of, number_of, split_head
+from .text import HEADER, MAX_STEPS, Line, lines_of, number_of, split_head
 
 PROCESS = re.compile(r"\b[A-Z][A-Za-z0-9_]*\b")
 SPACES = re.compile(r"\s+")
+LANDMARK = 128
+"""Lines that are quicker read again than their names are kept."""
 
 
 class ScenarioStep(Struct, frozen=True):
@@ -32,8 +34,17 @@ class ScenarioStep(Struct, frozen=True):
     notes: tuple[Note, ...] = ()
 
 
+class Landmark(Struct, frozen=True):
+    """The names in force behind a line. Nobody may change them."""
+
+    line: int
+    names: Names
+
+
 class Scenario(Struct, frozen=True):
-    """A whole text. `first` is the process that exists from the start."""
+    """A whole text. `first` is the process that exists from the start; who goes on from the middle
+    of a long text reads it from the last of the `landmarks` on.
+    """
 
     text: str
     title: str
@@ -46,6 +57,7 @@ class Scenario(Struct, frozen=True):
     steps: tuple[ScenarioStep, ...]
     before: tuple[Expectation, ...] = ()
     notes_before: tuple[Note, ...] = ()
+    landmarks: tuple[Landmark, ...] = ()
 
 
 def parse(
@@ -64,7 +76,7 @@ def parse(
         problem = check_policy(head.policy)
         if problem:
             errors.append(ScenarioError(*head.policy_at, head.policy, problem))
-    reader = Reader(head, body, errors, first or first_process(body))
+    reader = Reader(head.config, body, errors, first or first_process(body))
     reader.read()
     if not reader.steps and not errors:
         errors.append(ScenarioError(1, 1, "", "There is no step.", "Begin with: A mmap buf 1"))
@@ -73,6 +85,7 @@ def parse(
     return Scenario(
         text, head.title, head.group, head.tags, head.summary, head.policy, head.config,
         reader.first, tuple(reader.steps), tuple(reader.before), tuple(reader.notes_before),
+        tuple(reader.landmarks),
     )  # fmt: skip
 
 
@@ -89,16 +102,18 @@ class Reader:
     """The body, line by line. A `par` block is one step; with an order, one for each micro-step."""
 
     def __init__(
-        self, head: Head, body: list[Line], errors: list[ScenarioError], first: str
+        self, config: Config, body: list[Line], errors: list[ScenarioError], first: str
     ) -> None:
         self.body = body
         self.errors = errors
         self.first = first
-        self.compiler = Compiler(self.first, head.config)
+        self.compiler = Compiler(self.first, config)
         self.steps: list[ScenarioStep] = []
         self.before: list[Expectation] = []
         self.notes_before: list[Note] = []
+        self.landmarks: list[Landmark] = []
         self.at = 0
+        self.marked = 0
 
     def read(self) -> None:
         while self.at < len(self.body):
@@ -110,6 +125,7 @@ class Reader:
                 self.attach_note(Note(line.number, line.text[4:].strip()))
             else:
                 self.read_line(line)
+            self.mark()
             if len(self.steps) > MAX_STEPS:
                 self.errors.append(
                     ScenarioError(
@@ -118,6 +134,14 @@ class Reader:
                     )
                 )  # fmt: skip
                 return
+
+    def mark(self) -> None:
+        """Remember the names every so often: as many lines apart as there are names to copy."""
+        lines = self.at - self.marked
+        names = self.compiler.names
+        if lines >= LANDMARK and lines >= len(names):
+            self.landmarks.append(Landmark(self.body[self.at - 1].number, names.copy()))
+            self.marked = self.at
 
     def tree(self, line: Line) -> Node | None:
         header = HEADER.match(line.text)

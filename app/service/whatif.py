@@ -12,7 +12,7 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.service.runs import LoadedRun, RunService, UnknownStep
 from app.settings import Settings
-from app.whatif import Actions, Known, Minimised, Rules, Without
+from app.whatif import Actions, Ground, Minimised, Rules, Without
 
 KEPT = 100_000
 """Lines of answers kept in memory, over all what-ifs."""
@@ -35,7 +35,7 @@ class WhatIfs:
     def __init__(self, runs: RunService, settings: Settings) -> None:
         self._runs = runs
         self._kept: KeptByWeight[tuple[object, ...], object] = KeptByWeight(KEPT, weight_of)
-        self._known: KeptByWeight[str, tuple[Known, ...]] = KeptByWeight(KEPT, len)
+        self._grounds: KeptByWeight[str, Ground] = KeptByWeight(KEPT, lambda g: len(g.units))
         self._heavy = settings.heavy_page_steps
         self._room = settings.max_page_steps
         self.budget = settings.heavy_page_steps * PLAYS
@@ -60,11 +60,11 @@ class WhatIfs:
         loaded.check_step(step)
 
         def make() -> Actions:
-            known = self._known.get(loaded.id)
-            if known is None:
-                known = whatif.follow(loaded.run)
-                self._known.put(loaded.id, known)
-            return whatif.actions_at(loaded.run, known, step, TRIED_PAGES)
+            ground = self._grounds.get(loaded.id)
+            if ground is None:
+                ground = Ground(loaded.run.scenario)
+                self._grounds.put(loaded.id, ground)
+            return whatif.actions_at(loaded.run, ground, step, TRIED_PAGES)
 
         heavy = page_steps(loaded.run.scenario) > self._heavy
         queue = self._slow if heavy else self._quick

@@ -41,13 +41,27 @@ class Played(Struct, frozen=True):
     checksum: bytes
 
 
-class Run:
-    """A scenario under a policy. `steps[n]` is step n; stepping back is looking at n - 1."""
+AUDITED = 32
+"""Steps that are quicker played again than what is violated after each of them is kept."""
 
-    def __init__(self, scenario: Scenario, policy: Policy, steps: tuple[Played, ...]) -> None:
+
+class Run:
+    """A scenario under a policy. `steps[n]` is step n; stepping back is looking at n - 1.
+
+    `audits[n]` is the audit after step `n * AUDITED`.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        policy: Policy,
+        steps: tuple[Played, ...],
+        audits: tuple[Audit, ...],
+    ) -> None:
         self.scenario = scenario
         self.policy = policy
         self.steps = steps
+        self.audits = audits
         self.verdicts: dict[str, int | None] = dict.fromkeys(KINDS)
         for number, played in enumerate(steps):
             for violation in played.violations:
@@ -87,6 +101,16 @@ class Run:
             "expectations": [finding.json() for finding in played.expectations],
             "notes": [note.text for note in source.notes],
         }
+
+    def audit(self, number: int) -> Audit:
+        """The audit as it stood after a step, to go on with."""
+        at = number // AUDITED
+        audit = self.audits[at].copy()
+        for n in range(at * AUDITED, number):
+            op = self.scenario.steps[n].op
+            done = step(self.steps[n].after, op, self.policy, explain=False)
+            audit.after(done.after, done.touched, device=by_device(op))
+        return audit
 
     def document(self) -> Json:
         """The whole run as one `trace/1` document of kind "simulation"."""
@@ -136,6 +160,7 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
         first, expectations=evaluate(scenario.before, machine, first.outcome, broken, policy)
     )
     steps = [first]
+    audits = [audit.copy()]
     with collector_paused():
         for source in scenario.steps:
             try:
@@ -143,18 +168,25 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
             except NotModelled as missing:
                 raise not_modelled(source.line, source.text, missing.what) from missing
             machine = done.after
-            device = any(type(op) is HandleWrite for op in lines_of(source.op))
-            violations = (*done.violations, *audit.after(machine, done.touched, device=device))
+            fresh = audit.after(machine, done.touched, device=by_device(source.op))
+            violations = (*done.violations, *fresh)
             broken += violations
             checksum = chain(checksum, machine, done.outcome, done.touched)
             found = evaluate(source.expects, machine, done.outcome, broken, policy)
             steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
-    return Run(scenario, policy, tuple(steps))
+            if len(steps) % AUDITED == 1:
+                audits.append(audit.copy())
+    return Run(scenario, policy, tuple(steps), tuple(audits))
 
 
 def lines_of(op: Operation) -> tuple[Operation, ...]:
     """The operations of a step: those of a `par` block, or the one."""
     return op.lines if isinstance(op, Par | Micro) else (op,)
+
+
+def by_device(op: Operation) -> bool:
+    """Does a device store in this step?"""
+    return any(type(one) is HandleWrite for one in lines_of(op))
 
 
 def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:

@@ -6,7 +6,7 @@ Everything here is asked of the language's compiler and of the engine; no rule i
 from .actions import Action, Actions, actions_at
 from .alter import WithinBlock, branch_text
 from .minimise import Minimised, NotBroken, minimise
-from .position import Known, follow
+from .position import Ground
 from .rules import RuleOff, Rules, rules_off
 from .without import Change, Row, Without, without
 
@@ -14,7 +14,7 @@ __all__ = [
     "Action",
     "Actions",
     "Change",
-    "Known",
+    "Ground",
     "Minimised",
     "NotBroken",
     "Row",
@@ -24,7 +24,6 @@ __all__ = [
     "Without",
     "actions_at",
     "branch_text",
-    "follow",
     "minimise",
     "rules_off",
     "without",

@@ -15,7 +15,7 @@ from app.trace import Run
 from app.trace.explain import event_json
 
 from .candidates import Candidate, Proposer
-from .position import Known, Position, Tried
+from .position import Ground, Position, Tried
 from .words import told
 
 TELLING = 9
@@ -71,12 +71,12 @@ class Actions(Struct, frozen=True):
         return tuple(action for _, actions in self.groups for action in actions)
 
 
-def actions_at(run: Run, known: tuple[Known, ...], number: int, room: int) -> Actions:
+def actions_at(run: Run, ground: Ground, number: int, room: int) -> Actions:
     """Ask about every candidate after step `number`, while their pages sum up to `room`.
 
-    `known` is what `follow` tells of the run. Raises WithinBlock.
+    Raises WithinBlock.
     """
-    position = Position(run, known, number)
+    position = Position(run, ground, number)
     steps = run.scenario.steps
     goes_on = steps[number].text if number < len(steps) else ""
     candidates = {c.text: c for c in Proposer(position.machine, position.next.names).all()}

@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 
 from msgspec import Struct
 
 from app.engine import Machine, step
 from app.engine.draft import Violation
-from app.engine.operations import Exit, HandleRelease, HandleWrite, Operation
-from app.engine.safety import Audit
+from app.engine.operations import Exit, HandleRelease, Operation
 from app.engine.step import Step
 from app.scenario import Continuation, Scenario, units_of
 from app.trace import Run
-from app.trace.run import lines_of
+from app.trace.run import by_device, lines_of
 
 from .alter import place_behind
 
-Known = Audit
-"""An audit as it stood after a step. Nobody may change it: `play` goes on with a copy."""
 
+class Ground:
+    """What all positions in a run have in common: its units, and who ends where."""
 
-def follow(run: Run) -> tuple[Known, ...]:
-    """The audit after each step, 0 to N. Plays the run once more: states are kept with it, which
-    frames a step touched is not."""
-    audit = Audit(run.policy)
-    out = [copied(audit)]
-    for number, source in enumerate(run.scenario.steps):
-        done = step(run.steps[number].after, source.op, run.policy, explain=False)
-        audit.after(done.after, done.touched, device=by_device(source.op))
-        kept = copied(audit)
-        last = out[-1]
-        if kept.broken == last.broken:
-            kept.broken = last.broken
-        if kept.told == last.told:
-            kept.told = last.told
-        out.append(kept)
-    return tuple(out)
-
-
-def copied(audit: Audit) -> Audit:
-    """An audit that goes on by itself, whatever it keeps."""
-    out = copy(audit)
-    for name, value in vars(audit).items():
-        if isinstance(value, dict | set | list):
-            setattr(out, name, value.copy())
-    return out
+    def __init__(self, scenario: Scenario) -> None:
+        self.units = units_of(scenario)
+        self.endings = tuple(endings(scenario))
 
 
 class Tried(Struct, frozen=True):
@@ -62,34 +38,27 @@ class Position:
     Raises WithinBlock: the micro-steps of a `par` block are in its order.
     """
 
-    def __init__(self, run: Run, known: tuple[Known, ...], number: int) -> None:
-        scenario = run.scenario
-        behind = place_behind(units_of(scenario), number)
+    def __init__(self, run: Run, ground: Ground, number: int) -> None:
+        behind = place_behind(ground.units, number)
         self.number = number
         self.policy = run.policy
         self.machine: Machine = run.steps[number].after
-        self.known = known[number]
-        self.next = Continuation(scenario, behind + 1)
-        self.ended = dict(endings(scenario, number))
+        self.audit = run.audit(number)
+        self.next = Continuation(run.scenario, behind + 1)
+        self.ended = {name: words for at, name, words in ground.endings if at <= number}
 
     def play(self, op: Operation) -> Tried:
         """Play an operation from here; the position stays. Raises NotModelled."""
         done = step(self.machine, op, self.policy)
-        audit = copied(self.known)
-        found = audit.after(done.after, done.touched, device=by_device(op))
+        found = self.audit.copy().after(done.after, done.touched, device=by_device(op))
         return Tried(done, (*done.violations, *found))
 
 
-def endings(scenario: Scenario, number: int) -> Iterator[tuple[str, str]]:
-    """(name, in words) of every process and handle that is gone after step `number`."""
-    for at, source in enumerate(scenario.steps[:number], 1):
+def endings(scenario: Scenario) -> Iterator[tuple[int, str, str]]:
+    """(step, name, in words) of every process and handle that goes away."""
+    for at, source in enumerate(scenario.steps, 1):
         for op in lines_of(source.op):
             if type(op) is HandleRelease:
-                yield op.actor, f"{op.actor} was released at step {at}."
+                yield at, op.actor, f"{op.actor} was released at step {at}."
             elif type(op) is Exit:
-                yield op.actor, f"{op.actor} exited at step {at}."
-
-
-def by_device(op: Operation) -> bool:
-    """Does a device store in this step?"""
-    return any(type(one) is HandleWrite for one in lines_of(op))
+                yield at, op.actor, f"{op.actor} exited at step {at}."

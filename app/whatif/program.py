@@ -9,8 +9,7 @@ from app.engine.outcome import NotModelled
 from app.engine.policy import Policy
 from app.engine.safety import Audit
 from app.scenario import Scenario, ScenarioErrors, parse, units_of
-
-from .position import by_device
+from app.trace.run import by_device
 
 
 class Piece(Struct, frozen=True):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app import policies
+from app.engine import step
+from app.engine.safety import Audit
 from app.scenario import Continuation, ScenarioErrors, library, parse, units_of
 from app.service import page_steps
 from app.trace import Run, play
 from app.whatif import (
     Action,
     Actions,
+    Ground,
     NotBroken,
     WithinBlock,
     actions_at,
     branch_text,
-    follow,
     minimise,
     rules_off,
     without,
@@ -47,7 +50,7 @@ def run_of(text: str, policy: str = "linux") -> Run:
 
 
 def at(run: Run, step: int, room: int = 20_000) -> Actions:
-    return actions_at(run, follow(run), step, room)
+    return actions_at(run, Ground(run.scenario), step, room)
 
 
 def asked(text: str, step: int, policy: str = "linux") -> dict[str, Action]:
@@ -143,6 +146,41 @@ def test_a_continuation_knows_what_the_text_knows() -> None:
     for bad in ("B read buf", "", "expect copies 1", "A read buf\nA read buf", "A raed buf"):
         with pytest.raises(ScenarioErrors):
             continuation.compile(bad)
+
+
+def long_text() -> str:
+    """Handles come and go, a handle's name is taken again, and a child shares its ranges."""
+    lines = ["A mmap buf 2", "A write buf 1", "A fork B", "B vfork C"]
+    for n in range(120):
+        lines += [f"A pin buf[0] p{n % 40}", f"p{n % 40} write {n}", f"p{n % 40} release"]
+        lines += [f"B mmap r{n} 1", f"C write r{n} {n}", "expect no violation"]
+    return "\n".join([*lines, "C exit", "A write buf[1] 2"])
+
+
+def test_the_middle_of_a_long_text_is_known_from_a_landmark() -> None:
+    scenario = parse(long_text())
+    assert len(scenario.landmarks) > 2
+    whole = replace(scenario, landmarks=())
+    for line in (100, 129, 130, 500, 725, 727):
+        near, far = Continuation(scenario, line).names, Continuation(whole, line).names
+        assert near.handles == far.handles
+        assert near.exited == far.exited
+        assert near.mms.keys() == far.mms.keys()
+        assert {n: mm.ranges for n, mm in near.mms.items()} == {
+            n: mm.ranges for n, mm in far.mms.items()
+        }
+        assert near.mms.get("C") is (near.mms["B"] if line <= 725 else None)
+
+
+def test_what_is_violated_is_known_at_every_step() -> None:
+    run = run_of(LEAK.replace("g release\n", "") + "A write buf 3\ng read\n" * 40, "mapcount")
+    audit = Audit(run.policy)
+    for number, source in enumerate(run.scenario.steps, 1):
+        done = step(run.steps[number - 1].after, source.op, run.policy)
+        audit.after(done.after, done.touched)
+        known = run.audit(number)
+        assert (known.broken, known.told) == (audit.broken, audit.told)
+    assert audit.broken
 
 
 # -- branches ---------------------------------------------------------------------------------
