@@ -57,6 +57,7 @@ STARTS = (
     "kernel swapout A buf\n",
     "A madvise buf mergeable\n",
     "A mprotect buf r\n",
+    "kernel reclaim A buf\nA read buf[0]\n",
 )
 
 
@@ -85,18 +86,19 @@ def test_every_policy_plays_as_many_steps(slug: str) -> None:
 @given(
     start=st.sampled_from(STARTS),
     lines=st.lists(st.sampled_from(LINES), min_size=2, max_size=4, unique=True),
-    order=st.lists(st.integers(1, 2), min_size=1, max_size=30),
+    order=st.lists(st.integers(0, 3), min_size=1, max_size=40),
+    swap=st.sampled_from(("zram", "file")),
     policy=st.sampled_from(("linux", "refcount", "mapcount", "exclusive-pte")),
 )
 def test_any_schedule_ends_without_a_broken_invariant(
-    start: str, lines: list[str], order: list[int], policy: str
+    start: str, lines: list[str], order: list[int], swap: str, policy: str
 ) -> None:
     family = "" if "B exit" in start else "A fork B\n"
     lines = [line for line in lines if family or not line.startswith("B")] or ["A read buf"]
     lines.sort(key=lambda line: line == "B exit")
     words = " ".join(str(1 + word % len(lines)) for word in order)
     block = "par\n" + "".join(f"  {line}\n" for line in lines) + f"order: {words}\n"
-    text = "A mmap buf 2\nA write buf 1\nkernel drain\n" + family + start + block
+    text = f"swap: {swap}\nA mmap buf 2\nA write buf 1\nkernel drain\n{family}{start}{block}"
     run = play(parse(text), policy)
     end = run.steps[-1].after
     assert end.flights == ()
@@ -104,6 +106,27 @@ def test_any_schedule_ends_without_a_broken_invariant(
     if policy == "linux":
         assert run.verdicts["invariant"] is None, text
         assert run.verdicts["use-after-free"] is None, text
+
+
+@pytest.mark.parametrize("steps", range(1, 16))
+def test_zap_leaves_alone_what_others_have_locked(steps: int) -> None:
+    """A page that migrated while the zap began is mapped again, and locked, before it ends."""
+    text = (
+        "A mmap buf 2\nA write buf 1\nA fork B\n"
+        "par\n  kernel migrate A buf[0]\n  A madvise buf dontneed\n  A write buf[0] 5\n"
+        f"order: 1 1 2 {'1 ' * 14} {'3 ' * steps} 2 2 2 2\n"
+    )
+    run = play(parse(text), "linux")
+    assert {kind for kind, at in run.verdicts.items() if at is not None} <= ALLOWED
+
+
+@pytest.mark.parametrize("steps", range(1, 10))
+def test_exit_waits_for_who_has_one_of_its_ptes_locked(steps: int) -> None:
+    text = (
+        "A mmap buf 2\nA write buf 1\nA fork B\npar\n  kernel migrate A buf[0]\n  B exit\n"
+        f"order: {'1 ' * steps} 2 2 2 2 2\nexpect no violation\nexpect A buf is 1\n"
+    )
+    assert play(parse(text), "linux").met
 
 
 def test_lines_that_wait_run_when_they_can() -> None:

@@ -15,10 +15,12 @@ from .storing import give_back
 from .traffic import (
     Program,
     await_threads,
+    check_lock,
     check_pte,
     flush,
     lock_mm,
     lock_pte,
+    others,
     refreshed,
     say,
     settle,
@@ -66,6 +68,8 @@ def z1(m: Draft, f: Flight) -> Flight:
 
 
 def z2(m: Draft, f: Flight) -> Flight:
+    if not m.policy.zap_flushes_first:
+        await_rest(m, f)
     flush(m, f.mm, f.pages)
     say(m, "z2", f.mm, f.pages[0])
     f = refreshed(m, f)
@@ -82,11 +86,22 @@ def z3(m: Draft, f: Flight) -> Flight:
 
 
 def z4(m: Draft, f: Flight) -> Flight:
+    if m.policy.zap_flushes_first:
+        await_rest(m, f)
     say(m, "z4", f.mm, f.pages[0])
     for vpn, pfn in f.taken:
         give_back(m, f.mm, vpn, pfn)
         m.forget(f.mm, vpn)
     return rest(m, f) if m.policy.zap_flushes_first else replace(f, at="z2")
+
+
+def await_rest(m: Draft, f: Flight) -> None:
+    """The rest runs as a whole: nobody may hold the lock of a PTE in it. Raises Waits."""
+    wanted = None if type(f.op) is ops.Exit else pages_of(m, f)
+    for other in others(m, f):
+        for mm, vpn in other.locks:
+            if mm == f.mm and (wanted is None or vpn in wanted):
+                check_lock(m, f, mm, vpn)
 
 
 def rest(m: Draft, f: Flight) -> Flight:
@@ -99,6 +114,7 @@ def rest(m: Draft, f: Flight) -> Flight:
     else:
         assert type(op) is ops.Exit
         outcome = tasks.exit_(m, op)
+    settle(m)
     return replace(f, at="", outcome=outcome)
 
 

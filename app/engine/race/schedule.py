@@ -181,8 +181,10 @@ def whole(m: Draft, f: Flight) -> Flight:
                 for mm, vpn in other.locks:
                     check_pte(m, f, mm, vpn)
     say(m, "whole", -1, -1, -1, f.line)
-    outcome = WHOLE[type(f.op)](m, f.op)
-    settle(m)
+    try:
+        outcome = WHOLE[type(f.op)](m, f.op)
+    finally:  # A system call that fails in the end has done, and flushed, what came before.
+        settle(m)
     return replace(f, at="", outcome=outcome)
 
 

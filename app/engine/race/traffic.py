@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from app.engine import large
 from app.engine.draft import Draft
 from app.engine.flight import Flight, Translation
-from app.engine.operations import Exit
+from app.engine.operations import Exit, Migrate
 from app.engine.reasons.racing import MICRO
 from app.engine.state import Migrating, Present, Swapped, folio_of
 
@@ -62,9 +62,16 @@ def check_pte(m: Draft, f: Flight, mm: int, vpn: int) -> None:
     if type(entry) is Migrating and f.pfn != entry.pfn:
         raise Waits("the page migrates: migration_entry_wait()")
     if type(entry) is Swapped:
-        cache = m.slots[entry.slot].cache
-        if cache >= 0 and any(other.frozen == cache for other in others(m, f)):
+        check_cache(m, f, m.slots[entry.slot].cache)
+
+
+def check_cache(m: Draft, f: Flight, cache: int) -> None:
+    """do_swap_page() takes the folio lock, which migration holds from its begin to its end."""
+    for other in others(m, f) if cache >= 0 else ():
+        if other.frozen == cache:
             raise Waits("the page in the swap cache is about to be freed")
+        if type(other.op) is Migrate and cache in (other.pfn, other.fresh):
+            raise Waits(f"line {other.line} holds the lock of the page in the swap cache")
 
 
 def check_lock(m: Draft, f: Flight, mm: int, vpn: int) -> None:

@@ -211,29 +211,34 @@ def m1(m: Draft, f: Flight) -> Flight:
 
 
 def m2(m: Draft, f: Flight) -> Flight:
-    """folio_migrate_copy(): bytes, flags and references are in another frame from here on."""
+    """folio_migrate_copy(): bytes, flags and swap cache are the new frame's from here on.
+
+    The migration entries name the old frame until m3, so its last reference is kept until then.
+    """
     new = m.next_pfn
     m.next_pfn = new + 1
+    old = m.folios[f.pfn]
     migrate.move_frames(m, f.pfn, new, 1)
-    for mm, vpn, entry in waiting(m, f.pfn):
-        m.set_pte(mm, vpn, replace(entry, pfn=new))
+    m.set_folio(f.pfn, replace(old, slot=-1, dirty=False, active=False, mlocked=False))
     say(m, "m2", -1, -1, f.pfn, to=new)
-    return replace(f, pfn=new, at="m3")
+    return replace(f, fresh=new, at="m3")
 
 
 def m3(m: Draft, f: Flight) -> Flight:
-    """remove_migration_ptes(): every entry that waits becomes a PTE again."""
+    """remove_migration_ptes(): every entry that waits becomes a PTE again, of the new frame or,
+    where the page could not move, of the old one."""
+    pfn = f.fresh if f.fresh >= 0 else f.pfn
     for mm, vpn, entry in waiting(m, f.pfn):
         in_pte = entry.exclusive and m.policy.bit == "pte"
         m.set_pte(mm, vpn, Present(
-            entry.pfn, entry.write, entry.dirty, entry.young, in_pte, entry.uffd_wp,
-            entry.soft_dirty,
+            pfn, entry.write, entry.dirty, entry.young, in_pte, entry.uffd_wp, entry.soft_dirty,
         ))  # fmt: skip
-        m.map_page(f.pfn, mm, vpn)
+        m.map_page(pfn, mm, vpn)
         if entry.exclusive and m.policy.bit == "page":
-            m.set_folio(f.pfn, replace(m.folios[f.pfn], exclusive=True))
-    say(m, "m3", -1, -1, f.pfn)
-    add_hold(m, f.pfn, -1)
+            m.set_folio(pfn, replace(m.folios[pfn], exclusive=True))
+    say(m, "m3", -1, -1, f.pfn, to=pfn)
+    for held in sorted({f.pfn, pfn}):
+        add_hold(m, held, -1)
     error = "NOTMOVED" if f.why else None
     f = replace(f, outcome=Outcome(error=error, reason=f.why))
     return next_page(m, f, "u0", "")

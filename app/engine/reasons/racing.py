@@ -64,7 +64,9 @@ MICRO: dict[str, Reason] = {
     "m1": _step("folio_migrate_mapping", "m1: does nobody else hold {f}? {0}.", "mm/migrate.c"),
     "m2": _step("folio_migrate_copy", "m2: {f} is copied to {to}, flags and all.", "mm/migrate.c"),
     "m3": _step(
-        "remove_migration_ptes", "m3: the migration entries of {f} are PTEs again.", "mm/migrate.c"
+        "remove_migration_ptes",
+        "m3: the migration entries of {f} are PTEs again, of {to}.",
+        "mm/migrate.c",
     ),
     "fm": _step(
         "copy_nonpresent_pte",
