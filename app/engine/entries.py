@@ -51,7 +51,7 @@ class Swapped(Struct, frozen=True, gc=False):
 
 
 class Migrating(Struct, frozen=True, gc=False):
-    """A migration entry: the page in frame `pfn` is on its way, and who touches it waits.
+    """A migration entry: the page in frame `pfn` is about to leave it, and who touches it waits.
 
     No reference and no mapcount. It lives between two micro-steps of a `par` block only: a
     migration that runs as one step has brought its entries back at its end. `write` and `exclusive`
