@@ -16,6 +16,10 @@
   text.addEventListener('input', () => { box.classList.add('stale'); follow(); });
   document.addEventListener('htmx:afterSettle', () => { box.classList.remove('stale'); follow(); });
   follow();
+  // What was typed, or brought back by the browser, before htmx listened is checked now.
+  document.addEventListener('htmx:load', e => {
+    if (e.target === document.body && text.value !== text.defaultValue) text.dispatchEvent(new Event('input'));
+  });
 
   document.addEventListener('click', e => {
     const link = e.target.closest('#errs a[data-line]');

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.main import create_app
 from app.settings import Settings
@@ -98,6 +98,21 @@ def test_an_error_is_shown_while_typing_and_the_text_stays(offline: Page, addres
     offline.fill("#text", BAD)
     expect(offline.locator("#errs")).to_contain_text("wriet")
     expect(offline.locator("#errs")).to_contain_text("Did you mean “write”?")
+    expect(offline.locator("#text")).to_have_value(BAD)
+
+
+def test_what_is_typed_before_htmx_is_there_is_checked_when_it_comes(
+    offline: Page, address: str
+) -> None:
+    held: list[Route] = []
+    offline.route("**/htmx-*", lambda route: held.append(route))
+    with offline.expect_request("**/static/htmx-*"):
+        offline.goto(f"{address}/new")
+    offline.fill("#text", BAD)
+    expect(offline.locator(".edbox")).to_have_class(re.compile("stale"))
+    for route in held:
+        route.continue_()
+    expect(offline.locator("#errs")).to_contain_text("wriet")
     expect(offline.locator("#text")).to_have_value(BAD)
 
 
