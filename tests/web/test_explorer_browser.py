@@ -277,6 +277,34 @@ def test_nothing_overflows(page: Page, forks: str, leak: str, size: tuple[int, i
         expect(page.locator("#scrub")).to_have_count(1)
 
 
+CUT = """() => [...document.querySelectorAll('#explorer, #explorer *')]
+  .filter(it => it.checkVisibility() && !it.closest('.vh, .menu, .look, .coming, svg, .rem, .tkey'))
+  .filter(it => /hidden|clip/.test(getComputedStyle(it).overflowX) && it.clientWidth > 2)
+  .filter(it => it.scrollWidth > it.clientWidth + 2).map(it => it.className || it.id)"""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_the_largest_letters_are_not_cut(
+    page: Page, address: str, forks: str, leak: str, size: tuple[int, int]
+) -> None:
+    page.route(CDN, lambda route: route.abort())
+    page.context.add_cookies([{"name": "size", "value": "larger", "url": address}])
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for url in (f"{forks}/0", f"{forks}/9", f"{leak}/6", f"{leak}/7?sel=f0"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], url
+        assert page.evaluate(CUT) == [], url
+
+
+def test_a_phone_with_letters_of_twice_the_size(page: Page, forks: str, leak: str) -> None:
+    """Half the pixels are as many letters on a line as letters of twice the size."""
+    page.route(CDN, lambda route: route.abort())
+    page.set_viewport_size({"width": 195, "height": 422})
+    for url in (f"{forks}/0", f"{forks}/9", f"{leak}/6", f"{leak}/7?sel=f0"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 195, url
+
+
 def test_the_phone_has_tables_and_large_targets(page: Page, forks: str) -> None:
     page.route(CDN, lambda route: route.abort())
     page.set_viewport_size({"width": 390, "height": 844})
