@@ -178,6 +178,7 @@ function escape() {
 
 // -- the scrubber: shows the number while it moves, asks when the newest answer is there
 document.addEventListener('input', e => {
+  if (e.target.id === 'stepno') e.target.setCustomValidity('');
   if (e.target.id !== 'scrub') return;
   $('#stepno').value = e.target.value;
 });
@@ -189,9 +190,14 @@ document.addEventListener('submit', e => {
   if (e.target.id !== 'goto' || !window.htmx) return;
   e.preventDefault();
   const { base, last: end } = $('#explorer').dataset;
-  const wanted = Number($('#stepno').value);
+  const field = $('#stepno');
+  if (Number(field.value) > Number(end)) {
+    field.setCustomValidity(`There is no step ${field.value}: the last one is ${end}.`);
+    field.reportValidity();
+    return;
+  }
   document.activeElement.blur();
-  visit(`${base}/${Math.min(Number(end), Math.max(0, Math.trunc(wanted) || 0))}`, $('#lanes'));
+  visit(`${base}/${Number(field.value)}`, $('#lanes'));
 }, true);
 
 // -- hover, focus or a click on an entry, wire or page lights everything about the same frame

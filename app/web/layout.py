@@ -33,6 +33,8 @@ PTE_HEIGHT = 52
 FRAME_WIDTH = 240
 FRAME_HEIGHT = 68
 LANE_GAP = 16
+WIDE_COLUMNS = 2
+"""Of more processes the columns are narrow, so that three and what is held fit a laptop's pane."""
 TRACK_PITCH = 12
 RISER_PITCH = 7
 MAX_RISERS = 14
@@ -241,8 +243,7 @@ def lane_tops(items: list[Item]) -> list[int]:
 def place(survey: Survey, rows: list[Row], items: list[Item]) -> Layout:
     """Turn rows and lanes into coordinates."""
     huge = any(item.pages > BIG for item in items)
-    many = len(survey.processes) > (2 if huge else 4)
-    cell, gap = (88, 8) if many else (112, 12)
+    cell, gap = (88, 8) if len(survey.processes) > WIDE_COLUMNS else (112, 12)
     columns = tuple(
         Column(name, survey.parents.get(name, ""), life.first, life.last,
                LABEL_WIDTH + i * (cell + gap))

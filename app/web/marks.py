@@ -14,6 +14,10 @@ from .things import Count, Token
 
 KEY = "M3.5 6.5a3 3 0 1 0 6 0a3 3 0 1 0 -6 0M6.5 9.5V17M6.5 13h3.5M6.5 16.5h2.5"
 BITS = "PWDSU"
+LETTER = 7.23
+"""Width of a letter in the drawing's 12 px."""
+COUNTS = FRAME_WIDTH - 88 - 8
+"""Room for a frame's counts."""
 DEFS = (
     '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><rect width="6" height="6" class="hatchbg"/>'
@@ -203,6 +207,17 @@ def counter(name: str, value: Count) -> str:
     return f'{name} <tspan class="was">{value.was}</tspan><tspan class="flip">→{value.now}</tspan>'
 
 
+def counts_of(f: Frame) -> list[tuple[str, Count]]:
+    counts = [("ref", f.ref), ("map", f.map)]
+    return [*counts, ("pin", f.pin)] if f.pin.now or f.pin.was else counts
+
+
+def pitch(counts: list[tuple[str, Count]]) -> float:
+    """How much narrower the counts are written than usual, to stay within their frame."""
+    letters = sum(len(name) + 2 + len(str(count)) for name, count in counts) - 1
+    return min(1.0, COUNTS / (LETTER * letters))
+
+
 @lru_cache(MANY)
 def frame(x: float, y: float, f: Frame) -> str:
     """A struct page: gate, value, counters and who holds it."""
@@ -229,10 +244,10 @@ def frame(x: float, y: float, f: Frame) -> str:
     )
     out.append(text(x + 88, y + 20, f.label, "fid"))
     out.append(text(x + w - 10, y + 20, f.words, "end flag own" if f.exclusive else "end flag"))
-    counts = [counter("ref", f.ref), counter("map", f.map)]
-    if f.pin.now or f.pin.was:
-        counts.append(counter("pin", f.pin))
-    out.append(f'<text class="cnt" x="{x + 88:g}" y="{y + 39:g}">{"&#160;".join(counts)}</text>')
+    counts = counts_of(f)
+    line = "&#160;".join(counter(name, count) for name, count in counts)
+    narrow = f' textLength="{COUNTS}" lengthAdjust="spacingAndGlyphs"' if pitch(counts) < 1 else ""
+    out.append(f'<text class="cnt" x="{x + 88:g}" y="{y + 39:g}"{narrow}>{line}</text>')
     out.append(held_by(x + 88, y + 45.5, x + w - 8, f.holders))
     if f.state:
         out.append(bracket(x - 5, y - 5, w + 10, h + 10))

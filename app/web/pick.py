@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from html import escape
 
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, Layout, Row
-from .marks import BITS, text
+from .marks import BITS, LETTER, counts_of, pitch, text
 from .scene import Cell, Frame, Hold, Scene, Slot
 from .things import Count
 
-LETTER = 7.23
-"""Width of a letter in the drawing's 12 px."""
 BIT_NAMES = {
     "P": ("p", "present"),
     "W": ("w", "writable"),
@@ -135,17 +133,17 @@ def frame(x: float, y: float, it: Frame, unequal: bool) -> Iterator[str]:
     box = (x + 26, y + 6, 48, FRAME_HEIGHT - 12)
     yield part(f"{label}.value", f"holds {it.value.now}", box, links)
     at = x + 88.0
-    for name, count in (("ref", it.ref), ("map", it.map), ("pin", it.pin)):
-        if name == "pin" and not (count.now or count.was):
-            continue
-        width = LETTER * (len(name) + 1 + len(str(count)))
+    counts = counts_of(it)
+    letter = LETTER * pitch(counts)
+    for name, count in counts:
+        width = letter * (len(name) + 1 + len(str(count)))
         yield part(
             f"{label}.{name}",
             counted(name, count),
             (round(at - 2, 1), y + 27, round(width + 3, 1), 17),
             links,
         )
-        at += width + LETTER
+        at += width + letter
     words = ", ".join(token.title for token in it.holders) or "held by nobody"
     yield part(f"{label}.holders", words, (x + 86, y + 46, FRAME_WIDTH - 92, 18), links)
 

@@ -121,6 +121,22 @@ def test_keys_leave_fields_alone(page: Page, forks: str, complaints: list[str]) 
     assert (at_step_now, page.locator("#stepno").input_value()) == ("3", "l1")
 
 
+def test_a_step_that_is_not_there_is_told(page: Page, forks: str, complaints: list[str]) -> None:
+    """Not taken for the last one; what is typed can be corrected."""
+    open_step(page, f"{forks}/3")
+    page.keyboard.press("g")
+    page.keyboard.type("99")
+    page.keyboard.press("Enter")
+    field = page.locator("#stepno")
+    expect(field).to_be_focused()
+    words = field.evaluate("field => field.validationMessage")
+    assert words == "There is no step 99: the last one is 14."
+    assert page.locator("#explorer").get_attribute("data-step") == "3"
+    field.fill("9")
+    field.press("Enter")
+    at_step(page, 9)
+
+
 def test_a_held_key_never_queues_and_ends_at_the_end(
     page: Page, forks: str, complaints: list[str]
 ) -> None:
@@ -275,6 +291,24 @@ def test_nothing_overflows(page: Page, forks: str, leak: str, size: tuple[int, i
         assert wide <= size[0], f"{url} is {wide} wide"
         expect(page.locator("#next, #prev").first).to_be_in_viewport()
         expect(page.locator("#scrub")).to_have_count(1)
+        if size == (1440, 900):  # three processes, and what is held outside
+            draw = page.locator("#draw")
+            assert draw.evaluate("it => it.scrollWidth - it.clientWidth") == 0, url
+
+
+def test_counts_stay_within_their_frame(page: Page, app: FastAPI, address: str) -> None:
+    page.route(CDN, lambda route: route.abort())
+    text = "A mmap buf 1\nA write buf 1\nA pin buf p\nA fork B\nkernel drain\nA read buf\n"
+    run = make_run(app, text)
+    for step in (3, 5):
+        page.goto(f"{address}/r/{run}/{step}")
+        counts = page.locator("#draw .frame .cnt").first
+        assert "pin" in (counts.text_content() or "")
+        beyond = counts.evaluate(
+            "it => it.getBoundingClientRect().right"
+            " - it.closest('.frame').querySelector('.body').getBoundingClientRect().right"
+        )
+        assert beyond < 0, f"step {step}: {counts.text_content()}"
 
 
 CUT = """() => [...document.querySelectorAll('#explorer, #explorer *')]
