@@ -120,7 +120,7 @@ def print_steps(run: Run) -> None:
             for f in step["expectations"]
             if not f["met"]
         )
-        outcome = outcome_code(run.steps[number].outcome)
+        outcome = outcome_code(run.steps[number].outcome, runs=True)
         words = "; ".join(part for part in (why, bad, unmet) if part)
         table.add_row(str(number), str(source.line), source.text, outcome, words)
     console().print(table)

@@ -44,9 +44,7 @@
     if (there()) { point(); return; }
     if (!window.htmx) return; // it is on its way: cowscope:htmx comes when it is there
     mine = `/r/${state.run}/${state.step}`;
-    // An older step that is still on its way is given up: htmx would ask for this one after it, for a place that is gone.
-    window.htmx.trigger(room, 'htmx:abort');
-    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'outerHTML show:none' }).catch(() => {});
+    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'outerHTML show:none' });
   }
   function point() {
     const { sel } = state;

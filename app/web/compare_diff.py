@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from app.engine.policy import Policy
+from app.trace.run import values_in_words
 
 from .compare_align import Alignment, Names
 from .scene import Cell, cell_of
@@ -248,7 +249,7 @@ def outcome_words(outcome: Json) -> str:
     if outcome.get("value") is not None:
         words.append(f"reads {outcome['value']}")
     if outcome.get("values") is not None:
-        words.append(f"reads {' '.join(map(str, outcome['values']))}")
+        words.append(f"reads {values_in_words(outcome['values'])}")
     if outcome.get("faults") is not None:
         words.append(f"{outcome['faults']} faults" if outcome["faults"] != 1 else "1 fault")
     copies = outcome.get("copies", 0)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from app.trace.recorded import CHAPTERS, RACES, Recording, Replayed
+from app.trace.run import values_in_words
 from app.urls import conformance_url
 
 from .matrix import all_names
@@ -237,7 +238,7 @@ def outcome_words(outcome: Json) -> str:
     if outcome.get("error"):
         words.append(str(outcome["error"]))
     if outcome.get("values"):
-        words.append("reads " + ", ".join(map(str, outcome["values"])))
+        words.append(f"reads {values_in_words(outcome['values'])}")
     elif outcome.get("value") is not None:
         words.append(f"reads {outcome['value']}")
     faults = outcome.get("faults")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from msgspec.structs import replace
@@ -11,6 +12,8 @@ from .marks import bracket, lock, migrating_pte, pencil, platter, text, was_of
 from .scene import Cell, Scene
 
 LETTERS = "PWDSU"
+SMALL, LONG = 7.8, 6.6
+"""Width of a letter of the two sizes of a label."""
 
 
 def block(layout: Layout, scene: Scene, group: Group) -> str:
@@ -85,11 +88,27 @@ def target(x: float, mid: float, width: float, name: str) -> list[str]:
     ]
 
 
-def letters(x: float, y: float, cell: Cell) -> str:
-    """The set bits, and the ones that flipped, in their order; a dot where the bit is clear."""
+def label(x: float, y: float, room: float, shown: str) -> tuple[str, str]:
+    """What an entry maps, in the room that there is: `f100..163` where `f100..f163` is too long."""
+    if len(shown) * SMALL > room:
+        shown = re.sub(r"\.\.[fs]", "..", shown)
+    if len(shown) * SMALL <= room:
+        return shown, text(x, y, shown, "tgt sm")
+    squeezed = f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"'
+    squeezed = squeezed if len(shown) * LONG > room else ""
+    return shown, f'<text x="{x:g}" y="{y:g}" class="tgt long"{squeezed}>{escape(shown)}</text>'
+
+
+def letters(x: float, y: float, cell: Cell, *, dots: bool = True) -> str:
+    """The set bits, and the ones that flipped, in their order; a dot where the bit is clear.
+
+    Without `dots` there is room for what is set or flipped only, and the entry itself says P.
+    """
     parts = []
     for bit in LETTERS:
         on = bit in cell.bits
+        if not dots and bit not in cell.flips and (not on or bit == "P"):
+            continue
         css = "flip" if bit in cell.flips else "n" if on else ""
         shown = bit if on else "·"
         parts.append(f'<tspan class="{css}">{shown}</tspan>' if css else shown)
@@ -128,14 +147,14 @@ def slim(layout: Layout, x: float, index: int, cell: Cell, ring: bool) -> str:
         f'<rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}"/>',
         glyph(x + 5, line - 10),
     ]
-    shown = cell.shown if h >= 34 or len(cell.shown) < 7 else cell.shown.replace("..f", "..")
-    out.append(text(x + 21, line, shown, "tgt sm"))
+    shown, drawn = label(x + 21, line, w - 25, cell.shown)
+    out.append(drawn)
     if cell.kind == "swap":
         words = "excl" if cell.exclusive else ""
         if words:
             out.append(text(x + w - 6, line if h < 34 else line + 15, words, "end small"))
     elif h >= 34:
-        out.append(letters(x + 21, line + 15, cell))
+        out.append(letters(x + 21, line + 15, cell, dots=len(was_of(cell)) < 3))
     else:
         out.append(letters_at_the_end(x + w - 5, line, cell, 3 if len(shown) > 6 else 5))
     if cell.was and h >= 34:

@@ -79,7 +79,11 @@ def survey(run: Run) -> Iterator[Json]:
         if number:
             step |= {
                 "text": run.scenario.steps[number - 1].text,
-                "outcome": {"value": played.outcome.value, "error": played.outcome.error},
+                "outcome": {
+                    "value": played.outcome.value,
+                    "values": played.outcome.values,
+                    "error": played.outcome.error,
+                },
                 "events": [{"kind": event.reason.kind} for event in played.events],
                 "violations": [{"kind": violation.kind} for violation in played.violations],
             }

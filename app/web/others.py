@@ -79,7 +79,7 @@ def deed_of(run: Run, number: int) -> Deed:
     played, before = run.steps[number], run.steps[number - 1].after
     kinds = [event.reason.kind for event in played.events]
     lead = next((kinds.index(kind) for kind in WEIGHT if kind in kinds), None)
-    code = outcome_code(played.outcome)
+    code = outcome_code(played.outcome, runs=True)
     key = (*sorted({kind for kind in kinds if kind in ACTS}), code)
     if lead is None:
         return Deed(plainly(played.outcome.error, played.outcome.value), key)

@@ -175,7 +175,8 @@ def label_of(words: list[str], step: Json, glyph: str) -> str:
     if verb == "write":
         what = f"{page or words[0]}={words[-1]}"
     elif verb == "read" or verb.startswith("read["):
-        what = f"{page or words[0]} reads {outcome.get('value')}"
+        values = outcome.get("values") or [outcome.get("value")]
+        what = f"{page or words[0]} reads {values[0]}{'…' if len(values) > 1 else ''}"
     else:
         what = f"{verb} {page or (words[2] if len(words) > 2 else '')}".strip()
     return (what if glyph not in ("copy", "reuse") else f"{what} {glyph}")[:18]

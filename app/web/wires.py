@@ -115,7 +115,7 @@ def bus(layout: Layout, at: int, item: Item, ends: list[End]) -> str:
         out.append(f'<circle class="dot {end.css}" cx="{end.x:g}" cy="{y:g}" r="{radius:g}"/>')
         if end.note:
             out.append(
-                f'<text class="small" x="{end.x + 7:g}" y="{end.y - 1:g}">{end.note}</text>'
+                f'<text class="small" x="{end.x + 3:g}" y="{end.y - 1:g}">{end.note}</text>'
                 if end.y - y > 10
                 else ""
             )
