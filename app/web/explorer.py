@@ -193,9 +193,10 @@ class Explorer:
         if asked.fragment:
             body = render_block(self.templates, "explorer.html", "explorer", values)
         else:
+            wrong = [f"{a.name.capitalize()} violated. {a.text}" for a in context.alarms]
             preview = preview_of(
-                asked.origin, loaded.id, asked.step, last=loaded.last,
-                title=context.title, command=context.command, lead=context.panel.why.lead,
+                asked.origin, loaded.id, asked.step, last=loaded.last, title=context.title,
+                command=context.command, lead=" ".join([*wrong, context.panel.why.lead]),
             )  # fmt: skip
             template = self.templates.get_template("explorer.html")
             body = template.render(values, look=asked.look, preview=preview)

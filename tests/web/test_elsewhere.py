@@ -163,7 +163,9 @@ def test_a_link_shows_its_step(client: TestClient, leak: str) -> None:
     assert tags["og:image"] == tags["twitter:image"] == f"http://testserver/r/{leak}/6.png"
     assert (tags["og:image:width"], tags["og:image:height"]) == ("1200", "630")
     assert tags["twitter:card"] == "summary_large_image"
-    assert "another process stored later" in tags["og:description"]
+    assert tags["og:description"].startswith("Isolation violated. g reads 42; owed is 7.")
+    witness = tags_of(client.get(f"/r/{leak}/7").text)
+    assert witness["og:description"].startswith("Isolation violated. g reads 42; owed is 7.")
     assert tags_of(client.get(f"/r/{leak}/0").text)["og:title"] == "vmsplice leak"
 
 

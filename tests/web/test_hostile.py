@@ -171,3 +171,13 @@ def test_no_path_trick_breaks_a_route(app: FastAPI, client: TestClient) -> None:
             assert "Traceback" not in answer.text
             assert "root:x:" not in answer.text
             assert "x-evil" not in answer.headers
+
+
+def test_a_link_brings_a_text_and_a_policy_to_the_editor(client: TestClient) -> None:
+    text = "A mmap buf 1\nA write buf 1 # <mine>\n"
+    page = client.get(f"/new?text={quote(text)}&policy=refcount@5.9").text
+    assert text.replace("<mine>", "&lt;mine&gt;") in page
+    assert 'value="refcount@5.9"' in page
+    wrong = client.get(f"/new?text={quote(text)}&policy=none").text
+    assert "There is no policy “none”" in wrong
+    assert client.get("/new?run=nothere").status_code == 404
