@@ -16,7 +16,7 @@
     const due = dataset.playing ? spoken + QUIET - performance.now() : 0;
     if (due > 0) { waiting = setTimeout(speak, due); return; }
     spoken = performance.now();
-    live.textContent = caption.textContent.trim();
+    live.textContent = caption.innerText.trim(); // of the two levels the one that is shown
   }
 
   // -- play: off until it is asked for; it stops at a violation, at the end, and when anybody steps

@@ -122,3 +122,15 @@ def test_a_bad_link_says_what_would_be_right(
     answer = client.get(path)
     assert answer.status_code == status
     assert words in answer.text
+
+
+def test_what_the_model_leaves_out_is_one_link_away(client: TestClient) -> None:
+    page = client.get("/conformance").text
+    assert 'id="limits"' in page
+    assert "memory cgroups, NUMA" in page
+    run = client.post("/api/v1/runs", json={"scenario": "A mmap buf 1\nA write buf 1\n"}).json()[
+        "id"
+    ]
+    for path in ("1", "1/next", "sheet"):
+        assert 'href="/conformance#limits"' in client.get(f"/r/{run}/{path}").text, path
+    assert 'href="/conformance#limits"' in client.get(f"/c/{run}..{run}/1").text
