@@ -36,24 +36,33 @@ let asked = 0;      // number of the newest request
 let inFlight = 0;
 function visit(url, source) {
   if (!window.htmx) location.assign(url);
-  else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'outerHTML show:none' });
+  else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'step show:none', ...(held && { replace: 'false' }) }); // swap.js
 }
+// Browsers refuse addresses that change too often, so that of a held key comes when it is let go.
+function stay() {
+  const { base, step } = $('#explorer')?.dataset || {};
+  const here = `${base}/${step}`;
+  if (!held && location.pathname.startsWith(`${base}/`) && location.pathname !== here) history.replaceState(history.state, '', here);
+}
+document.addEventListener('cowscope:rest', stay);
 
 document.addEventListener('htmx:configRequest', e => { if (e.detail.target.id === 'explorer') asked += 1; });
 document.addEventListener('htmx:beforeRequest', e => {
   if (e.detail.target.id !== 'explorer') return;
   const number = asked;
   inFlight += 1;
+  const { elt, xhr } = e.detail;
   // Listened for at the source: once that is swapped away, its events reach nobody else.
-  e.detail.elt.addEventListener('htmx:beforeOnLoad', answer => {
-    if (answer.detail.xhr === e.detail.xhr && number !== asked) answer.preventDefault(); // too late
+  elt.addEventListener('htmx:beforeOnLoad', function check(answer) {
+    if (answer.detail.xhr !== xhr) return;
+    elt.removeEventListener('htmx:beforeOnLoad', check);
+    if (number !== asked) answer.preventDefault(); // too late
   });
 });
-document.addEventListener('htmx:afterRequest', e => { if (e.detail.target?.id === 'explorer') inFlight -= 1; });
-let kept = null; // what a swap would lose
-document.addEventListener('htmx:beforeSwap', e => {
-  if (e.detail.target.id !== 'explorer') return;
-  kept = { sheet: $('#keysheet')?.open, look: $('.look')?.open, draw: $('#draw')?.scrollTop };
+document.addEventListener('htmx:afterRequest', e => {
+  if (e.detail.target?.id !== 'explorer') return;
+  inFlight -= 1;
+  if (due) requestAnimationFrame(again); // the step that has come is painted first
 });
 document.addEventListener('htmx:afterSettle', () => settle());
 document.addEventListener('htmx:sendError', () => say('The server does not answer. The step on the screen stays.'));
@@ -70,12 +79,8 @@ function settle() {
   document.title = explorer.dataset.title;
   const canonical = $('link[rel=canonical]');
   if (canonical) canonical.href = `${explorer.dataset.base}/${explorer.dataset.step}`;
-  if (kept) {
-    $('#keysheet').open = kept.sheet;
-    $('.look').open = kept.look;
-    $('#draw').scrollTop = kept.draw;
-    kept = null;
-  }
+  if (!['history', 'fields'].includes(root.dataset.pane)) $('#why')?.scrollTo(0, 0); // another step, another why
+  stay();
   showCurrent();
   prefetch();
 }
@@ -105,7 +110,7 @@ function prefetch() {
 // One listener for all links to steps: hx-boost would cost listeners and events for each of hundreds.
 function stepLink(target) {
   const link = target.closest('#explorer a[href]');
-  if (!link || link.closest('#lanes')) return link;
+  if (!link || link.closest('#lanes, #policies')) return link;
   const href = link.getAttribute('href');
   const base = `${$('#explorer').dataset.base}/`;
   const own = href.startsWith(base) && /^\d+$/.test(href.slice(base.length));
@@ -132,7 +137,22 @@ document.addEventListener('click', e => {
 const PACE = 60; // ms between steps of a held key
 let last = 0;
 let held = false; // while a key repeats nothing is asked for but steps
+let due = ''; // the key that came while a step was on its way: one, so that nothing queues
+function press(found) {
+  last = performance.now();
+  due = '';
+  if (found.dataset.act === 'focus') found.focus();
+  else found.click();
+}
+function again() {
+  if (!due || inFlight > 0) return;
+  const rest = last + PACE - performance.now();
+  if (rest > 0) { setTimeout(again, rest); return; }
+  const found = control(due);
+  if (found) press(found);
+}
 function release() {
+  due = '';
   if (!held) return;
   held = false;
   document.dispatchEvent(new Event('cowscope:rest'));
@@ -160,15 +180,17 @@ document.addEventListener('keydown', e => {
   if (taken(e)) return;
   if (root.dataset.keys === 'few' && e.key.length === 1 && e.key !== ' ') return; // WCAG 2.1.4
   const key = e.key === ' ' ? 'Space' : e.key;
-  const found = control((e.shiftKey && e.key.startsWith('Arrow') ? 'Shift+' : '') + key);
+  const name = (e.shiftKey && e.key.startsWith('Arrow') ? 'Shift+' : '') + key;
+  if (e.repeat && name === due) { e.preventDefault(); return; }
+  const found = control(name);
   if (!found) return;
   e.preventDefault();
   if (found.tagName === 'INPUT') { found.focus(); found.select(); return; }
-  if (e.repeat) held = true;
-  if (e.repeat && (inFlight > 0 || performance.now() - last < PACE)) return; // never queues
-  last = performance.now();
-  if (found.dataset.act === 'focus') found.focus();
-  else found.click();
+  if (!e.repeat) { press(found); return; }
+  held = true;
+  const waiting = due;
+  due = name;
+  if (!waiting) requestAnimationFrame(again);
 });
 function escape() {
   for (const open of document.querySelectorAll('#keysheet[open], .look[open], .menu[open]')) open.open = false;

@@ -44,7 +44,7 @@
     if (there()) { point(); return; }
     if (!window.htmx) return; // it is on its way: cowscope:htmx comes when it is there
     mine = `/r/${state.run}/${state.step}`;
-    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'outerHTML show:none' });
+    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'step show:none' });
   }
   function point() {
     const { sel } = state;

@@ -74,7 +74,7 @@ async function load() {
   const { base, step } = $('#explorer').dataset;
   if (held) return; // the block that was there stays until the key is let go
   if (!queryOf(view) && !$('#inspector').firstChild && !$('#watch').firstChild) return;
-  if (!queryOf(view)) { put('<div id="inspector" hx-preserve="true"></div><div id="watch" hx-preserve="true"></div>'); return; }
+  if (!queryOf(view)) { put('<div id="inspector" data-own></div><div id="watch" data-own></div>'); return; }
   try {
     const answer = await fetch(`${base}/${step}/inspect${queryOf(view)}`, { signal: asking.signal });
     const text = await answer.text();
@@ -92,7 +92,6 @@ function put(html) {
   for (const id of ['inspector', 'watch']) {
     const fresh = holder.content.getElementById(id);
     $(`#${id}`).replaceWith(fresh);
-    window.htmx?.process(fresh);
   }
   pane.scrollTop = top;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -171,16 +170,21 @@ document.addEventListener('htmx:afterSettle', e => {
   if (focus) document.querySelector(`.pick[data-sel="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   focus = '';
 });
-document.addEventListener('cowscope:rest', () => { if ($('#inspector')) load(); });
+document.addEventListener('cowscope:rest', () => { if ($('#inspector')) { address(); load(); } });
 document.addEventListener('htmx:historyRestore', () => { view = readView(); show(); });
 
 // links that are opened elsewhere carry the view
+let dressed = null; // until something else is pressed: the next step may show the same link
 document.addEventListener('pointerdown', e => {
+  if (dressed) dressed.setAttribute('href', dressed.getAttribute('href').split('?')[0]);
+  dressed = null;
   const link = e.target.closest?.('#explorer a');
   const { base } = $('#explorer')?.dataset || {};
   if (!link || (e.button === 0 && !e.ctrlKey && !e.metaKey && !e.shiftKey)) return;
   const [path, given] = link.getAttribute('href').split('?');
-  if (!given && path.startsWith(`${base}/`)) link.href = path + queryOf(view);
+  if (given || !path.startsWith(`${base}/`)) return;
+  link.href = path + queryOf(view);
+  dressed = link;
 }, true);
 
 // -- hover and focus do for a moment what a click does for good

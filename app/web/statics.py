@@ -22,9 +22,9 @@ BUNDLES = {
     "site.css": SITE,
     "home.css": (*SITE, "pages.css"),
     "explorer.css": (*SITE, "share.css", "reading.css", "select.css", "whatif.css"),
-    "explorer.js": ("cowscope.js", "share.js", "whatif.js", "reading.js", "select.js"),
+    "explorer.js": ("cowscope.js", "swap.js", "share.js", "whatif.js", "reading.js", "select.js"),
     "comparison.css": (*SITE, "compare.css", "reading.css"),
-    "comparison.js": ("cowscope.js", "compare.js", "reading.js"),
+    "comparison.js": ("cowscope.js", "swap.js", "compare.js", "reading.js"),
     "edit.css": (*SITE, "editor.css"),
     "edit.js": ("cowscope.js", "editor.js"),
 }

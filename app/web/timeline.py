@@ -19,7 +19,9 @@ WIDTH, LEFT, RIGHT = 1392, 112, 56
 LANE = 26
 TOP = 40
 WINDOW = 40
-"""Steps shown on each side of the current one when a run is longer than both."""
+"""Half of the steps that are shown of a longer run."""
+STRIDE = 20
+"""By so many steps the window moves: between two moves only the cursor does."""
 MAX_LABELS = 22
 MAX_MARKS = 400
 MARKED = frozenset({"fork", "copy", "reuse", "pin", "swapout", "swapin", "bad"})
@@ -228,7 +230,8 @@ def window(length: int, current: int) -> tuple[int, int]:
     """First and last step that the timeline and the script show."""
     if length <= 2 * WINDOW:
         return 0, length
-    first = max(0, min(current - WINDOW, length - 2 * WINDOW))
+    wanted = (current - WINDOW + STRIDE // 2) // STRIDE * STRIDE
+    first = max(0, min(wanted, length - 2 * WINDOW))
     return first, first + 2 * WINDOW
 
 
