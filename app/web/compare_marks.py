@@ -82,8 +82,9 @@ def draw(pair: Pair, current: int, base: str) -> str:
         return LEFT + dx * (step - first)
 
     now = at(current)
+    left, right = timeline.column(now, dx)
     out = [
-        f'<rect class="tl-cur" x="{now - dx / 2:.1f}" y="{FLAG}" width="{dx:.1f}" '
+        f'<rect class="tl-cur" x="{left:.1f}" y="{FLAG}" width="{right - left:.1f}" '
         f'height="{height - FLAG}"/>'
     ]
     out += flags(pair, first, last, at, dx, height)

@@ -55,9 +55,7 @@ class Pair(Struct, frozen=True):
 
     def next_violation(self, step: int) -> int | None:
         """The next step with a violation on either side; after the last one, the first again."""
-        found = sorted(
-            {i for line in self.lines for i, tick in enumerate(line.ticks, 1) if tick.bad}
-        )
+        found = sorted({i for line in self.lines for i in line.bad})
         return next((n for n in found if n > step), found[0] if found and found != [step] else None)
 
     def differences(self, step: int) -> tuple[Difference, ...]:

@@ -52,22 +52,18 @@ def lines_of(
 ) -> tuple[tuple[Line, ...], int, int]:
     """The scenario's lines around the current step, and how many are left out on each side."""
     scenario = loaded.run.scenario
-    steps: dict[int, list[int]] = {}
-    for i, source in enumerate(scenario.steps, 1):
-        steps.setdefault(source.line, []).append(i)
-    texts = scenario.text.split("\n")
     shown = [source.line for source in scenario.steps[max(0, first - 1) : last]]
     low = min(shown) if first > 0 else 1
-    high = max(shown) if last < loaded.last else len(texts)
+    high = max(shown) if last < loaded.last else len(plan.text)
     out = []
     for at in range(low, high + 1):
-        played = steps.get(at, ())
+        text, played = plan.text[at - 1]
         step = next((n for n in played if n >= number), played[-1] if played else 0)
         tick = plan.timeline.ticks[step - 1] if step else None
         css = "rem" if not played else "fut" if played[0] > number else ""
         mark = (tick.glyph if tick and tick.marked else "") or ""
-        text = texts[at - 1] or " "
+        text = text or " "
         bad = bool(tick and tick.bad)
         html = body_of(base, text, step, f"✗ {tick.bad}" if tick and bad else mark, bad)
         out.append(Line(text, step, html, css, bool(step) and step == number))
-    return tuple(out), low - 1, len(texts) - high
+    return tuple(out), low - 1, len(plan.text) - high

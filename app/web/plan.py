@@ -12,8 +12,11 @@ from .layout import Layout, lay_out
 
 
 class Plan(Struct, frozen=True):
-    """What is the same in all steps of a run: computed once."""
+    """What is the same in all steps of a run: computed once. `text` is the scenario's, each line
+    with its steps: a line of a `par` block has several, one that is no step has none.
+    """
 
+    text: tuple[tuple[str, tuple[int, ...]], ...]
     layout: Layout
     timeline: timeline.Timeline
     steps: int
@@ -25,7 +28,12 @@ def plan_of(loaded: LoadedRun) -> Plan:
     """Read a run once from end to end; of a short one also what other policies make of it."""
     states = list(survey(loaded.run))
     short = others.at_once(loaded)
+    steps: dict[int, list[int]] = {}
+    for i, source in enumerate(loaded.run.scenario.steps, 1):
+        steps.setdefault(source.line, []).append(i)
+    lines = enumerate(loaded.run.scenario.text.split("\n"), 1)
     return Plan(
+        tuple((line, tuple(steps.get(at, ()))) for at, line in lines),
         lay_out(states),
         timeline.timeline_of(states),
         loaded.last + 1,

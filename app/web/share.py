@@ -34,6 +34,7 @@ class ShareContext(Struct, frozen=True):
     """What `share.html` gets beside `look`; all URLs but `back` and those of files are absolute.
 
     link, embed      the step's address, and HTML that embeds it
+    joint            what a parameter is added to the embed's address with: "?" or "&"
     files            (URL, name, what it is for, file name to save it as)
     qr               the link as SVG
     """
@@ -46,16 +47,16 @@ class ShareContext(Struct, frozen=True):
     back: str
     link: str
     embed: str
+    joint: str
     text: str
     card: str
     files: tuple[tuple[str, str, str, str], ...]
     qr: Markup
 
 
-def embed_code(request: Request, loaded: LoadedRun, step: int, title: str) -> str:
+def embed_code(address: str, loaded: LoadedRun, step: int, title: str) -> str:
     """An iframe with a title, without which screen readers read out its address."""
-    marked = View(sel=request.query_params.get("sel", "")).query
-    url = escape(absolute(request, embed_url(loaded.id, step) + fitting(marked)))
+    url = escape(address)
     name = escape(f"{title}: step {step} of {loaded.last} under {loaded.stored.policy}")
     return (
         f'<iframe src="{url}" title="{name}" width="100%" height="{EMBED_HEIGHT}" '
@@ -96,6 +97,7 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     title = loaded.run.scenario.title or "Untitled scenario"
     view = chosen_of(request)
     link = absolute(request, step_url(loaded.id, step) + view)
+    marked = fitting(View(sel=request.query_params.get("sel", "")).query)
     return ShareContext(
         run_id=loaded.id,
         title=title,
@@ -104,7 +106,10 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
         policy=loaded.stored.policy,
         back=step_url(loaded.id, step) + view,
         link=link,
-        embed=embed_code(request, loaded, step, title),
+        embed=embed_code(
+            absolute(request, embed_url(loaded.id, step) + marked), loaded, step, title
+        ),
+        joint="&" if marked else "?",
         text=step_twin_url(loaded.id, step, "txt"),
         card=step_twin_url(loaded.id, step, "png"),
         files=(*files_of(loaded, step), (sheet_url(loaded.id), "Sheet", "all steps to print", "")),

@@ -4,6 +4,7 @@ its own shape.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -66,23 +67,26 @@ class Tick(Struct, frozen=True):
 
 
 class Timeline(Struct, frozen=True):
-    """Of a whole run. `ticks[n - 1]` is step n."""
+    """Of a whole run. `ticks[n - 1]` is step n; `marked` and `bad` are the numbers of steps that
+    are so, in order.
+    """
 
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
+    marked: tuple[int, ...]
+    bad: tuple[int, ...]
 
     def next_marked(self, step: int) -> int | None:
-        return next(
-            (i for i in range(step + 1, len(self.ticks) + 1) if self.ticks[i - 1].marked), None
-        )
+        return next(iter(self.marked[bisect_right(self.marked, step) :][:1]), None)
 
     def previous_marked(self, step: int) -> int | None:
-        return next((i for i in range(step - 1, 0, -1) if self.ticks[i - 1].marked), None)
+        return next(iter(self.marked[: bisect_left(self.marked, step)][-1:]), None)
 
     def next_violation(self, step: int) -> int | None:
         """The next step with a violation; after the last one, the first again."""
-        bad = [i for i, tick in enumerate(self.ticks, 1) if tick.bad]
-        return next((i for i in bad if i > step), bad[0] if bad and bad[0] != step else None)
+        behind = bisect_right(self.bad, step)
+        around = (*self.bad[behind : behind + 1], *self.bad[:1])
+        return next((i for i in around if i != step), None)
 
 
 class Reader:
@@ -123,7 +127,10 @@ class Reader:
             for name, life in self.lives.items()
             for kind, label in (self.kinds[name],)
         ]
-        return Timeline(tuple(sorted(lanes, key=lambda lane: order[lane.kind])), tuple(self.ticks))
+        marked = tuple(i for i, tick in enumerate(self.ticks, 1) if tick.marked)
+        bad = tuple(i for i in marked if self.ticks[i - 1].bad)
+        lanes.sort(key=lambda lane: order[lane.kind])
+        return Timeline(tuple(lanes), tuple(self.ticks), marked, bad)
 
 
 def timeline_of(steps: Iterable[Json]) -> Timeline:
@@ -235,6 +242,11 @@ def window(length: int, current: int) -> tuple[int, int]:
     return first, first + 2 * WINDOW
 
 
+def column(x: float, dx: float) -> tuple[float, float]:
+    """Left and right of the current step's column, which stays between names and edge."""
+    return max(LEFT - 10, x - dx / 2), min(WIDTH - 2, x + dx / 2)
+
+
 class Leave(Struct, frozen=True):
     """Where a branch leaves the run that it is based on: behind `step`, which is at `href`."""
 
@@ -256,7 +268,7 @@ def draw(timeline: Timeline, current: int, base: str, leave: Leave | None = None
         return LEFT + dx * (step - first)
 
     now = at(current)
-    left, right = max(LEFT - 10, now - dx / 2), min(WIDTH - 2, now + dx / 2)
+    left, right = column(now, dx)
     out = [
         f'<rect class="tl-cur" x="{left:.1f}" y="0" width="{right - left:.1f}" height="{height}"/>'
     ]
@@ -351,9 +363,8 @@ def overview(timeline: Timeline, current: int, base: str) -> str:
         return ""
     first, last = window(length, current)
     scale = (WIDTH - LEFT - RIGHT) / length
-    marked = [i for i, tick in enumerate(timeline.ticks, 1) if tick.marked]
-    worst = [i for i in marked if timeline.ticks[i - 1].bad][: MAX_MARKS // 2]
-    thin = marked[:: max(1, -(-len(marked) // (MAX_MARKS // 2)))]
+    worst = timeline.bad[: MAX_MARKS // 2]
+    thin = timeline.marked[:: max(1, -(-len(timeline.marked) // (MAX_MARKS // 2)))]
     out = [
         f'<rect class="tl-cur" x="{LEFT + first * scale:.1f}" y="0" width="{(last - first) * scale:.1f}" height="20"/>'
     ]

@@ -281,3 +281,15 @@ def test_the_template_gets_exactly_the_documented_fields(settings: Settings) -> 
     for name in compare.CompareContext.__struct_fields__:
         assert re.search(rf"\b{name}\b", documentation), f"{name} is not documented"
         assert name in asked, f"{name} is not used"
+
+
+def test_the_cursor_stays_within_the_timeline(app: FastAPI, client: TestClient) -> None:
+    url = pair(app, LEAK, "mapcount", "linux")
+    for step in (0, 8):
+        lanes = client.get(f"{url}/{step}").text.partition('id="lanes"')[2]
+        box = re.search(r'viewBox="0 0 (\d+) ', lanes)
+        cursor = re.search(r'class="tl-cur" x="([\d.]+)" y="18" width="([\d.]+)"', lanes)
+        assert box
+        assert cursor
+        left, width = map(float, cursor.groups())
+        assert 100 < left < left + width < float(box[1])

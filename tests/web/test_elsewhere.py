@@ -301,6 +301,16 @@ def test_a_shared_link_keeps_what_is_selected(client: TestClient, leak: str) -> 
     assert f'value="http://testserver/r/{leak}/6"' in long.text
 
 
+def test_the_hint_adds_to_an_embed_as_its_address_needs(client: TestClient, leak: str) -> None:
+    plain = client.get(f"/r/{leak}/6/share").text
+    assert "<code>?theme=dark</code>" in plain
+    selected = client.get(f"/r/{leak}/6/share?sel=f0.ref").text
+    assert "/6?sel=f0.ref&#34;" in selected or "/6?sel=f0.ref&quot;" in selected
+    assert "<code>&amp;theme=dark</code>" in selected
+    assert "<code>&amp;from=3&amp;to=9</code>" in selected
+    assert "<code>?" not in selected
+
+
 def test_a_run_that_today_s_engine_plays_otherwise_says_so(app: FastAPI, leak: str) -> None:
     loaded = app.state.runs.peek(leak)
     assert Pictures().draw(loaded, 6).caution == ""

@@ -34,10 +34,11 @@ SAME = """async url => {
     if (a.isEqualNode(b)) return '';
     const [mine, theirs] = [[...a.childNodes], [...b.childNodes]];
     const same = a.cloneNode().isEqualNode(b.cloneNode()) && mine.length === theirs.length;
-    if (!same || !mine.length) return `${a.outerHTML || a.data}\\n-- instead of --\\n${b.outerHTML || b.data}`;
+    if (!same || !mine.length) return [a, b].map(n => n.outerHTML || n.data).join(' instead of ');
     return mine.map((node, i) => differ(node, theirs[i])).join('');
   };
-  return differ(...[document.getElementById('explorer'), told.content.firstElementChild].map(plain));
+  const shown = document.getElementById('explorer');
+  return differ(plain(shown), plain(told.content.firstElementChild));
 }"""
 
 
@@ -136,9 +137,7 @@ def test_a_held_key_shows_every_step_and_leaves_the_address_of_the_last(
         page.keyboard.down("ArrowRight")
     assert page.url.endswith("/60?sel=f0.ref") or page.url.endswith("/61?sel=f0.ref")
     page.keyboard.up("ArrowRight")
-    page.wait_for_function(
-        "() => document.querySelector('#inspector').dataset.step === document.querySelector('#explorer').dataset.step"
-    )
+    page.wait_for_function("() => $('#inspector').dataset.step === $('#explorer').dataset.step")
     seen = [int(step) for step in page.evaluate("window.seen")]
     assert seen == list(range(60, 60 + len(seen)))
     assert page.url == f"{url}/{seen[-1]}?sel=f0.ref"
