@@ -1,5 +1,5 @@
 // Comparing: the timeline scrolls to the cursor, and what differs comes into view.
-// All else is in cowscope.js.
+// All else is in cowscope.js and select.js.
 'use strict';
 (() => {
   const follow = () => {
@@ -18,6 +18,18 @@
     const parting = document.querySelector('.chead.parting');
     if (parting && marks.length && !marks.some(seen)) marks[0].scrollIntoView({ block: 'center', inline: 'nearest' });
   };
-  document.addEventListener('htmx:afterSettle', () => { follow(); reveal(); });
+  // links that leave the comparison take the selection along, by the name that it has there
+  const RIGHT = 'right:';
+  const bare = link => link.getAttribute('href').split('?')[0];
+  const lead = (link, sel) => link?.setAttribute('href', bare(link) + (sel ? queryOf({ sel }) : ''));
+  function along() {
+    const own = side => document.querySelector(`#inspector [data-side=${side}]`)?.dataset.sel || '';
+    for (const side of ['left', 'right']) lead(document.querySelector(`.side.${side} .alone`), own(side));
+    const only = /^[fs]\d/.test(own('left')) ? RIGHT + own('left') : own('left');
+    lead(document.querySelector('#swap'), own('right') || only);
+    for (const twin of document.querySelectorAll('.cdiff header a')) lead(twin, view.sel);
+  }
+  document.addEventListener('cowscope:selected', along);
+  document.addEventListener('htmx:afterSettle', () => { follow(); reveal(); along(); });
   follow();
 })();

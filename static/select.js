@@ -22,34 +22,36 @@ function current(link, is, word = 'true') {
 const tabOf = wanted => wanted.tab || (wanted.sel ? 'history' : 'why');
 
 // -- lighting: the same frame everywhere; what is not about it recedes and stays readable
+const pictures = () => document.querySelectorAll('#draw .mem'); // a comparison has two
 function light(name) {
-  const picture = $('#draw .mem');
-  if (!picture) return;
   const thing = wholeOf(name);
   const process = thing && /^[A-Z]/.test(thing) && !thing.includes('.');
   const labels = new Set();
-  for (const pick of picture.querySelectorAll('.pick')) {
+  for (const pick of document.querySelectorAll('#draw .pick')) {
     const { sel, link } = pick.dataset;
     if (thing && (sel === thing || (process && sel.startsWith(`${thing}.`)))) for (const label of link.split(' ')) if (label) labels.add(label);
     pick.classList.toggle('is-sel', Boolean(view.sel) && sel === view.sel);
     pick.classList.toggle('is-thing', Boolean(view.sel) && sel !== view.sel && sel === wholeOf(view.sel));
   }
-  shine(picture, labels, process ? `${thing}.` : '');
+  shine(labels, process ? `${thing}.` : '');
 }
-function shine(picture, labels, owner = '') {
-  picture.classList.toggle('has-link', labels.size > 0);
-  for (const mark of picture.querySelectorAll('.lk')) {
+function shine(labels, owner = '') {
+  for (const picture of pictures()) picture.classList.toggle('has-link', labels.size > 0);
+  for (const mark of document.querySelectorAll('#draw .lk')) {
     const { link, at } = mark.dataset;
     mark.classList.toggle('is-linked', labels.has(link) && (!owner || !at || at.startsWith(owner)));
   }
 }
 
 // -- which steps wrote it
+const writesOf = block => (block?.dataset.writes || '').split(' ').filter(Boolean);
 function markSteps() {
-  const writes = new Set(($('#inspector')?.dataset.writes || '').split(' ').filter(Boolean));
+  const all = new Set(writesOf($('#inspector')));
+  const own = Object.fromEntries(Array.from(document.querySelectorAll('#inspector [data-side]'), side => [side.dataset.side, new Set(writesOf(side))]));
   const step = Number($('#explorer').dataset.step);
   for (const a of document.querySelectorAll('#lanes .tl:not(.tl-all) a, #script a')) {
-    a.classList.toggle('wrote', Boolean(view.sel) && writes.has(a.getAttribute('href').split('?')[0].split('/').pop()));
+    const writes = a.dataset.side ? own[a.dataset.side] : all;
+    a.classList.toggle('wrote', Boolean(view.sel && writes?.has(a.getAttribute('href').split('?')[0].split('/').pop())));
   }
   for (const row of document.querySelectorAll('.hist > li[data-n]')) {
     const n = Number(row.dataset.n);
@@ -60,7 +62,7 @@ function markSteps() {
 }
 function write(direction) {
   const step = Number($('#explorer').dataset.step);
-  const writes = ($('#inspector').dataset.writes || '').split(' ').filter(Boolean).map(Number);
+  const writes = writesOf($('#inspector')).map(Number);
   return direction > 0 ? writes.find(n => n > step) : writes.findLast(n => n < step);
 }
 
@@ -73,7 +75,7 @@ async function load() {
   asking = new AbortController();
   const { base, step } = $('#explorer').dataset;
   if (held) return; // the block that was there stays until the key is let go
-  if (!queryOf(view) && !$('#inspector').firstChild && !$('#watch').firstChild) return;
+  if (!queryOf(view) && !$('#inspector').firstChild && !$('#watch')?.firstChild) return;
   if (!queryOf(view)) { put('<div id="inspector" data-own></div><div id="watch" data-own></div>'); return; }
   try {
     const answer = await fetch(`${base}/${step}/inspect${queryOf(view)}`, { signal: asking.signal });
@@ -88,14 +90,12 @@ function put(html) {
   holder.innerHTML = html;
   const focused = document.activeElement?.closest('#inspector, #watch') && document.activeElement.id;
   const pane = $('#why');
-  const top = pane.scrollTop;
-  for (const id of ['inspector', 'watch']) {
-    const fresh = holder.content.getElementById(id);
-    $(`#${id}`).replaceWith(fresh);
-  }
-  pane.scrollTop = top;
+  const top = pane?.scrollTop;
+  for (const id of ['inspector', 'watch']) $(`#${id}`)?.replaceWith(holder.content.getElementById(id));
+  if (pane) pane.scrollTop = top;
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   markSteps();
+  document.dispatchEvent(new Event('cowscope:selected'));
   const row = tabOf(view) === 'history' && $('.hist > .now');
   if (row) {
     const [box, frame] = [row.getBoundingClientRect(), pane.getBoundingClientRect()];
@@ -105,7 +105,7 @@ function put(html) {
 
 function address() {
   const query = queryOf(view);
-  if (/^\/r\/[^/]+\/\d+$/.test(location.pathname) && location.search !== query) history.replaceState(history.state, '', location.pathname + query);
+  if (/^\/[rc]\/[^/]+\/\d+$/.test(location.pathname) && location.search !== query) history.replaceState(history.state, '', location.pathname + query);
 }
 for (const moved of ['htmx:pushedIntoHistory', 'htmx:replacedInHistory']) document.addEventListener(moved, address);
 
@@ -133,7 +133,7 @@ function change(link) {
   if (link.matches('.pick') && next.sel === view.sel) next.sel = '';
   if (!next.sel && next.tab === 'history' && view.sel) next.tab = '';
   if (next.sel && next.sel !== view.sel && next.tab === 'why') next.tab = '';
-  if (next.sel && next.sel !== view.sel && matchMedia(NARROW).matches) root.dataset.tab = 'why';
+  if (next.sel && next.sel !== view.sel && $('#why') && matchMedia(NARROW).matches) root.dataset.tab = 'why';
   view = next;
   show();
 }
@@ -158,7 +158,7 @@ document.addEventListener('click', e => {
 }, true);
 
 // a step's fragment is the same for everybody: it is asked for without the view
-const STEP = /^\/r\/[^/?]+\/\d+\?(?!policy=)/;
+const STEP = /^\/[rc]\/[^/?]+\/\d+\?(?!policy=)/;
 document.addEventListener('htmx:configRequest', e => { if (STEP.test(e.detail.path)) e.detail.path = e.detail.path.split('?')[0]; });
 let focus = '';
 document.addEventListener('htmx:beforeSwap', e => {
@@ -167,7 +167,7 @@ document.addEventListener('htmx:beforeSwap', e => {
 document.addEventListener('htmx:afterSettle', e => {
   if (!$('#explorer') || !['explorer', 'BODY'].includes(e.detail.target?.id || e.detail.target?.tagName)) return;
   show();
-  if (focus) document.querySelector(`.pick[data-sel="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+  if (focus && document.activeElement?.dataset?.sel !== focus) document.querySelector(`.pick[data-sel="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   focus = '';
 });
 document.addEventListener('cowscope:rest', () => { if ($('#inspector')) { address(); load(); } });
@@ -193,7 +193,7 @@ for (const [on, off] of [['mouseover', 'mouseout'], ['focusin', 'focusout']]) {
     const mark = e.target.closest?.('#draw .pick, #draw .lk');
     if (!mark) return;
     if (mark.matches('.pick')) light(mark.dataset.sel);
-    else shine(mark.closest('.mem'), new Set([mark.dataset.link]));
+    else shine(new Set([mark.dataset.link]));
   });
   document.addEventListener(off, e => { if (e.target.closest?.('#draw .pick, #draw .lk')) light(view.sel); });
 }
@@ -213,11 +213,11 @@ document.addEventListener('keydown', e => {
 }, true);
 
 // a page that was dressed by the server goes on as one that was not
-for (const link of document.querySelectorAll('#explorer a[href^="/r/"]')) {
-  if (STEP.test(link.getAttribute('href'))) link.setAttribute('href', link.getAttribute('href').split('?')[0]);
+for (const link of document.querySelectorAll('#explorer a[href]')) {
+  if (!link.matches('.alone, #swap') && STEP.test(link.getAttribute('href'))) link.setAttribute('href', link.getAttribute('href').split('?')[0]);
 }
 for (const hidden of document.querySelectorAll('#goto input[type=hidden], #scrubber input[type=hidden]')) hidden.remove();
 addEventListener('pageshow', () => { // boot.js has set what was chosen by then
-  if (view.sel && !root.dataset.tab && matchMedia(NARROW).matches) root.dataset.tab = 'why';
+  if (view.sel && !root.dataset.tab && $('#why') && matchMedia(NARROW).matches) root.dataset.tab = 'why';
 });
 if (queryOf(view)) show();

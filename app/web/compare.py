@@ -14,7 +14,7 @@ from app.service import LoadedRun
 from app.trace import KINDS
 from app.urls import compare_url, matrix_url, step_url
 
-from . import compare_marks, drawing, marks
+from . import compare_marks, compare_select, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
@@ -24,6 +24,7 @@ from .explorer import GLYPHS, OCTAGON, Chip
 from .glimpse import glimpse
 from .keys import KEYS, KeyAction
 from .layout import Layout
+from .pick import selectable
 from .scene import scene_of
 from .why import why_of
 
@@ -41,6 +42,8 @@ COMPARE_KEYS: dict[str, KeyAction] = {
     "previous_divergence": KeyAction("D Shift+D", "Shift d", "previous divergence"),
     "violation": KEYS["violation"],
     "policies": KeyAction("", "1 – 8", "the left side with another policy"),
+    "next_write": KEYS["next_write"],
+    "previous_write": KEYS["previous_write"],
     "go": KEYS["go"],
     "copy": KEYS["copy"],
     "sheet": KEYS["sheet"],
@@ -185,7 +188,8 @@ def view_of(
     scene = scene_of(layout, here, step, previous)
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
-    marked = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
+    signs = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
+    marked = f"{drawn.removesuffix('</svg>')}{signs}</svg>"
     why = why_of(about(step, {own_label(pair, d, right=right) for d in found if not d.quiet}))
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
     return View(
@@ -197,7 +201,12 @@ def view_of(
         last=loaded.last,
         ended=number > loaded.last,
         command=str(step.get("text", "before the first step")),
-        svg=Markup(beside(drawn, marked, pair.plan.names if right else None)),
+        svg=Markup(
+            beside(
+                selectable(marked, layout, scene, loaded.run.policy.bit),
+                pair.plan.names if right else None,
+            )
+        ),
         lead=why.lead,
         because=decided.because if decided else "",
         rule=decided.rule if decided else "",
@@ -227,19 +236,26 @@ def about(step: Json, labels: set[str]) -> Json:
     return {**step, "events": told or events, "violations": []}
 
 
-def beside(svg: str, marked: str, names: Names | None) -> str:
-    """A drawing with its marks, fit to stand beside another; `names` are those of the right side.
+def beside(svg: str, names: Names | None) -> str:
+    """A drawing fit to stand beside another; `names` are those of the right side.
 
-    Ids are this side's own, and what is the same on both sides is lit up together.
+    Ids are this side's own, and what is the same on both sides is lit up and selected together.
     """
     side = "right" if names else "left"
     named = re.sub(r'(id="|href="#)([fs]\d+")', rf"\g<1>{side}-\g<2>", svg)
-    if names:
-        named = named.replace(marks.DEFS, "")  # those of the left side serve both
-        named = re.sub(
-            r'data-link="([fs]\d+)"', lambda m: f'data-link="{names.to_shared(m[1])}"', named
-        )
-    return f"{named.removesuffix('</svg>')}{marked}</svg>"
+    if names is None:
+        return named
+    named = named.replace(marks.DEFS, "")  # those of the left side serve both
+    named = re.sub(
+        r'data-link="([^"]+)"',
+        lambda m: f'data-link="{" ".join(map(names.to_shared, m[1].split()))}"',
+        named,
+    )
+    return re.sub(
+        r'(data-sel="|href="\?sel=)([fs]\d+)',
+        lambda m: m[1] + compare_select.name_of(names, m[2]),
+        named,
+    )
 
 
 def chips_of(loaded: LoadedRun, number: int) -> tuple[Chip, ...]:

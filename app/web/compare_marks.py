@@ -17,6 +17,7 @@ from .timeline import LANE, LEFT, MAX_LABELS, RIGHT, WIDTH, WINDOW
 TOP = 52
 FLAG = 18
 MAX_FLAGS = 200
+SIDES = ("left", "right")
 FIRST, AGAIN = ("first divergence", "first"), ("diverge again", "again")
 
 
@@ -100,7 +101,7 @@ def draw(pair: Pair, current: int, base: str) -> str:
         out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):
             tick = line.ticks[number - 1]
-            out.append(mark(tick, name, number, current, at(number), y, dx, base))
+            out.append(mark(tick, name, SIDES[lane], number, current, at(number), y, dx, base))
     label = f"timeline of both runs, steps {first} to {last} of {pair.last}, at step {current}"
     return (
         f'<svg class="tl" viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{label}">'
@@ -145,16 +146,17 @@ def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: b
 
 
 def mark(
-    tick: timeline.Tick, policy: str, number: int, current: int, x: float, y: float, dx: float,
-    base: str,
+    tick: timeline.Tick, policy: str, side: str, number: int, current: int, x: float, y: float,
+    dx: float, base: str,
 ) -> str:  # fmt: skip
     css = " fut" if number > current else " now" if number == current else ""
     small = 1.0 if dx > 18 else max(0.55, dx / 18)
     bad = f", violates {tick.bad}" if tick.bad else ""
     return (
-        f'<a href="{base}/{number}" aria-label="{escape(policy)}, step {number}: '
-        f'{escape(tick.label)}{bad}"><g class="tl-step{css}">'
+        f'<a href="{base}/{number}" data-side="{side}" aria-label="{escape(policy)}, '
+        f'step {number}: {escape(tick.label)}{bad}"><g class="tl-step{css}">'
         + timeline.glyph(x, y, "bad" if tick.bad else tick.glyph, small)
+        + f'<path class="tl-wrote" d="M{x - 4:.1f} {y - LANE / 2:g}h8v5h-8z"/>'
         + f'<rect class="hit" x="{x - dx / 2:.1f}" y="{y - LANE / 2:g}" width="{dx:.1f}" '
         f'height="{LANE}"/></g></a>'
     )

@@ -21,14 +21,19 @@ from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.urls import compare_url, matrix_url
 
+from . import compare_select
 from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE
+from .blame import Blame
 from .compare import context_of
 from .compare_pair import Pair, pair_of
+from .compare_select import Selected
 from .compare_twins import document, plain
 from .explorer import PLAN_STEPS, SHORT_RUN
 from .fragments import Kept, PageCache, answer
 from .templating import Look, look_of
+from .view import View, view_of
 
+VARY_INSPECTED = "Accept-Encoding"
 MANY = 3
 """Policies from which on a matrix shows more than pictures."""
 
@@ -39,6 +44,7 @@ class Compared:
     def __init__(self, runs: RunService, templates: jinja2.Environment, settings: Settings) -> None:
         self.runs = runs
         self.templates = templates
+        self.blame = Blame()
         self.pages = PageCache(settings.page_cache_mib * 1024 * 1024)
         walker = ThreadPoolExecutor(1, thread_name_prefix="compare")
         self.made: MadeOnce[str, Pair] = MadeOnce(walker, settings.heavy_queue, "comparisons", 5)
@@ -72,6 +78,12 @@ class Compared:
             raise UnknownStep(pair.name, step, pair.last)
         return pair
 
+    async def selected(self, name: str, step: int, sel: str) -> Selected:
+        """What a link selects. Histories of long runs take tens of milliseconds."""
+        pair = await self.at(name, step)
+        base = compare_url(pair.left.id, pair.right.id)
+        return await asyncio.to_thread(compare_select.selected, self.blame, pair, base, step, sel)
+
     def fragment(self, pair: Pair, step: int) -> Kept:
         values = msgspec.structs.asdict(context_of(pair, step))
         body = render_block(self.templates, "compare.html", "explorer", values)
@@ -101,7 +113,22 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             )
         if wants_fragment:
             return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
+        if sel := selected_in(request):
+            found = await compared.selected(name, step, sel)
+            pair = await compared.at(name, step)
+            body = compare_select.dressed(templates, kept.body.decode(), pair, found, sel)
+            status = 422 if found.notices else 200
+            return answer(request, Kept(body.encode()), PAGE_CACHE, VARY_PAGE, status=status)
         return answer(request, kept, PAGE_CACHE, VARY_PAGE)
+
+    async def inspect(request: Request) -> Response:
+        """What the page shows of a selection: for a script, which puts it there."""
+        name, step = request.path_params["pair"], request.path_params["step"]
+        if not (sel := selected_in(request)):
+            raise HTTPException(422, "sel: say what is selected, for instance ?sel=f0.ref")
+        found = await compared.selected(name, step, sel)
+        block = compare_select.block_of(templates, found)
+        return answer(request, Kept(block.encode()), FRAGMENT_CACHE, VARY_INSPECTED)
 
     async def start(request: Request) -> Response:
         """At the first divergence; a single run leads to all policies."""
@@ -110,7 +137,8 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             return RedirectResponse(matrix_url((await runs.stored(name)).id), 303)
         pair = await compared.pair(name)
         step = pair.divergences[0] if pair.divergences else 0
-        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step), 303)
+        query = View(sel=selected_in(request)).query
+        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step) + query, 303)
 
     async def go(request: Request) -> Response:
         """The step field's form."""
@@ -119,17 +147,24 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         step = int(wanted[:9]) if wanted.isdecimal() else -1
         if not 0 <= step <= pair.last:
             raise UnknownStep(pair.name, step, pair.last)
-        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step), 303)
+        query = View(sel=selected_in(request)).query
+        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step) + query, 303)
 
     async def as_json(request: Request) -> Response:
         step = request.path_params["step"]
         pair = await compared.at(request.path_params["pair"], step)
-        return Response(orjson.dumps(document(pair, step)), media_type="application/json")
+        sel = selected_in(request)
+        found = await compared.selected(pair.name, step, sel) if sel else None
+        body = orjson.dumps(document(pair, step, found))
+        status = 422 if found and found.notices else 200
+        return Response(body, status, media_type="application/json")
 
     async def as_text(request: Request) -> Response:
         step = request.path_params["step"]
         pair = await compared.at(request.path_params["pair"], step)
-        return PlainTextResponse(plain(pair, step))
+        sel = selected_in(request)
+        found = await compared.selected(pair.name, step, sel) if sel else None
+        return PlainTextResponse(plain(pair, step, found), 422 if found and found.notices else 200)
 
     @routes.post("/c")
     async def choose(request: Request) -> Response:
@@ -146,9 +181,14 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     routes.add_route("/c/{pair}/{step:int}.json", as_json)
     routes.add_route("/c/{pair}/{step:int}.txt", as_text)
     routes.add_route("/c/{pair}/{step:int}", show)
+    routes.add_route("/c/{pair}/{step:int}/inspect", inspect)
     routes.add_route("/c/{pair}/step", go)
     routes.add_route("/c/{pair}", start)
     return routes
+
+
+def selected_in(request: Request) -> str:
+    return view_of(request.query_params).sel
 
 
 async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:

@@ -9,7 +9,9 @@ from app.service import LoadedRun
 
 from .compare import context_of
 from .compare_pair import Pair
+from .compare_select import Selected
 from .compare_words import headline_of, remarks_of
+from .inspector import Picked
 
 Json = dict[str, Any]
 
@@ -17,9 +19,9 @@ TEXT = 72
 """Columns of the text."""
 
 
-def document(pair: Pair, number: int) -> Json:
-    """A step of a comparison as JSON."""
-    return {
+def document(pair: Pair, number: int, found: Selected | None) -> Json:
+    """A step of a comparison as JSON; with what is selected, when something is."""
+    out: Json = {
         "schema": "compare/1",
         "left": side_document(pair.left),
         "right": side_document(pair.right),
@@ -33,6 +35,23 @@ def document(pair: Pair, number: int) -> Json:
         ],
         "remarks": remarks_of(pair),
     }
+    if found is not None:
+        out["selection"] = found.sel or None
+        out["selected"] = {side.side: picked_document(side.picked) for side in found.sides}
+        out["notices"] = [notice.message for notice in found.notices]
+    return out
+
+
+def picked_document(picked: Picked | None) -> Json | None:
+    if picked is None:
+        return None
+    return {
+        "selection": picked.subject,
+        "exists": picked.exists,
+        "value": picked.value or None,
+        "last_writer": picked.writer,
+        "writes": list(picked.writes),
+    }
 
 
 def side_document(loaded: LoadedRun) -> Json:
@@ -44,7 +63,19 @@ def side_document(loaded: LoadedRun) -> Json:
     }
 
 
-def plain(pair: Pair, number: int) -> str:
+def selected_lines(found: Selected) -> list[str]:
+    out = [notice.message for notice in found.notices]
+    for side in found.sides:
+        if side.picked is None:
+            out.append(f"{found.sel} under {side.policy}: no such thing")
+            continue
+        value = f"{side.picked.subject} {side.picked.value}".rstrip()
+        writes = " ".join(map(str, side.picked.writes)) or "none"
+        out.append(f"{value} under {side.policy}, changed by steps: {writes}")
+    return ["", *out]
+
+
+def plain(pair: Pair, number: int, selected: Selected | None) -> str:
     """A step of a comparison as text for a mail."""
     context = context_of(pair, number)
     sides = (context.left, context.right)
@@ -62,6 +93,8 @@ def plain(pair: Pair, number: int) -> str:
             f"  {side.policy:20} {words}"
             for side, words in zip(sides, (found.left, found.right), strict=True)
         ]
+    if selected is not None:
+        out += selected_lines(selected)
     divergences = " ".join(map(str, pair.divergences)) or "none"
     out += ["", f"divergences: {divergences}", *context.remarks]
     return "".join(f"{textwrap.fill(line, TEXT, subsequent_indent='    ')}\n" for line in out)

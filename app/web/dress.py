@@ -99,9 +99,7 @@ def light(page: str, sel: str) -> str:
         return f'class="{lit}" data-link="{links}"' + (f' data-at="{at}"' if at else "")
 
     page = LINKED.sub(mark, PICK.sub(pick, page))
-    return (
-        page.replace('class="mem stage-svg', 'class="mem has-link stage-svg', 1) if labels else page
-    )
+    return page.replace('class="mem stage-svg', 'class="mem has-link stage-svg') if labels else page
 
 
 def whole(sel: str) -> str:

@@ -21,10 +21,10 @@ SITE = ("cowscope.css", "strips.css")
 BUNDLES = {
     "site.css": SITE,
     "home.css": (*SITE, "pages.css"),
-    "explorer.css": (*SITE, "share.css", "reading.css", "select.css", "whatif.css"),
+    "explorer.css": (*SITE, "share.css", "reading.css", "pick.css", "select.css", "whatif.css"),
     "explorer.js": ("cowscope.js", "swap.js", "share.js", "whatif.js", "reading.js", "select.js"),
-    "comparison.css": (*SITE, "compare.css", "reading.css"),
-    "comparison.js": ("cowscope.js", "swap.js", "compare.js", "reading.js"),
+    "comparison.css": (*SITE, "compare.css", "pick.css", "reading.css"),
+    "comparison.js": ("cowscope.js", "swap.js", "compare.js", "reading.js", "select.js"),
     "edit.css": (*SITE, "editor.css"),
     "edit.js": ("cowscope.js", "editor.js"),
 }
