@@ -49,7 +49,7 @@ function markSteps() {
   const all = new Set(writesOf($('#inspector')));
   const own = Object.fromEntries(Array.from(document.querySelectorAll('#inspector [data-side]'), side => [side.dataset.side, new Set(writesOf(side))]));
   const step = Number($('#explorer').dataset.step);
-  for (const a of document.querySelectorAll('#lanes .tl:not(.tl-all) a, #script a')) {
+  for (const a of document.querySelectorAll('#lanes .tl:not(.tl-all) a, #script a:not(.switch)')) {
     const writes = a.dataset.side ? own[a.dataset.side] : all;
     a.classList.toggle('wrote', Boolean(view.sel && writes?.has(a.getAttribute('href').split('?')[0].split('/').pop())));
   }

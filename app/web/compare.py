@@ -188,7 +188,9 @@ def view_of(
     scene = scene_of(layout, here, step, previous)
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
-    signs = compare_marks.overlay(layout, pair.plan.joint, here, found, right=right)
+    own = (*scene.frames, *scene.slots)
+    shown = {pair.plan.names.to_shared(label) for label in own} if right else set(own)
+    signs = compare_marks.overlay(layout, pair.plan.joint, here, found, shown, right=right)
     marked = f"{drawn.removesuffix('</svg>')}{signs}</svg>"
     why = why_of(about(step, {own_label(pair, d, right=right) for d in found if not d.quiet}))
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)

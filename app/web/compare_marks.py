@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from html import escape
 from itertools import pairwise
 
@@ -31,9 +31,12 @@ def badge(x: float, y: float) -> str:
 
 
 def overlay(
-    layout: Layout, joint: Layout, number: int, differences: Iterable[Difference], *, right: bool
-) -> str:
-    """The marks of one side; what only the other side has leaves a gap with its name."""
+    layout: Layout, joint: Layout, number: int, differences: Iterable[Difference],
+    drawn: Container[str], *, right: bool,
+) -> str:  # fmt: skip
+    """The marks of one side; what only the other side has leaves a gap with its name, unless it
+    is drawn all the same: `drawn` are the frames and slots that are, freed ones too.
+    """
     out = []
     places = {column.name: column.x for column in layout.columns}
     for found in differences:
@@ -43,7 +46,7 @@ def overlay(
             out.append(badge(places[process], layout.rows[place].box))
         elif found.kind in ("frame", "slot") and (item := joint.place(str(place))):
             y = item.y + (8 if found.kind == "slot" and not item.strip else 0)
-            if here == NOWHERE and not item.strip:
+            if here == NOWHERE and not item.strip and found.place[1] not in drawn:
                 out.append(gap(layout.frame_x, y, f"no {found.subject} here"))
             out.append(badge(layout.frame_x, y))
         elif found.kind == "handle":

@@ -293,3 +293,11 @@ def test_the_cursor_stays_within_the_timeline(app: FastAPI, client: TestClient) 
         assert cursor
         left, width = map(float, cursor.groups())
         assert 100 < left < left + width < float(box[1])
+
+
+def test_a_page_that_is_freed_here_is_no_gap_as_well(app: FastAPI, client: TestClient) -> None:
+    """One box for it, with one text."""
+    page = client.get(pair(app, LEAK, "mapcount", "linux") + "/8").text
+    assert 'class="was">f0</tspan> freed' in page
+    assert "no f0 here" not in page
+    assert "no f1 here" in page
