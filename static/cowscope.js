@@ -38,11 +38,14 @@ function visit(url, source) {
   if (!window.htmx) location.assign(url);
   else window.htmx.ajax('GET', url, { source, target: '#explorer', swap: 'step show:none', ...(held && { replace: 'false' }) }); // swap.js
 }
+function here() {
+  const { base, step } = $('#explorer')?.dataset || {};
+  return `${base}/${step}`;
+}
 // Browsers refuse addresses that change too often, so that of a held key comes when it is let go.
 function stay() {
-  const { base, step } = $('#explorer')?.dataset || {};
-  const here = `${base}/${step}`;
-  if (!held && location.pathname.startsWith(`${base}/`) && location.pathname !== here) history.replaceState(history.state, '', here);
+  const inside = location.pathname.startsWith(`${$('#explorer')?.dataset.base}/`);
+  if (inside && !held && location.pathname !== here()) history.replaceState(history.state, '', here());
 }
 document.addEventListener('cowscope:rest', stay);
 
@@ -73,13 +76,15 @@ function say(words) {
   if (live) live.textContent = words;
 }
 
+let at = here(); // the step that was settled last
 function settle() {
   const explorer = $('#explorer');
   if (!explorer) return;
   document.title = explorer.dataset.title;
   const canonical = $('link[rel=canonical]');
-  if (canonical) canonical.href = `${explorer.dataset.base}/${explorer.dataset.step}`;
-  if (!['history', 'fields'].includes(root.dataset.pane)) $('#why')?.scrollTo(0, 0); // another step, another why
+  if (canonical) canonical.href = here();
+  if (at !== here() && !['history', 'fields'].includes(root.dataset.pane)) $('#why')?.scrollTo(0, 0); // another step, another why
+  at = here();
   stay();
   showCurrent();
   prefetch();
