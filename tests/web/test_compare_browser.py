@@ -98,7 +98,7 @@ def test_what_is_the_same_lights_up_on_both_sides(
 ) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{forks}/9")
-    page.locator("#left-f3").hover()
+    page.locator('.side.left .pick[data-sel="f3.ref"]').hover()
     expect(page.locator("#right-f4")).to_have_class(re.compile("is-linked"))
     expect(page.locator("#left-f2")).not_to_have_class(re.compile("is-linked"))
 

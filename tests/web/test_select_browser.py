@@ -131,6 +131,7 @@ def test_history_rows_follow_the_step_and_jump(
     expect(page.locator('.hist > li[data-n="5"]')).to_have_class("now")
     expect(page.locator('.hist > li[data-n="6"]')).to_have_class("future")
     expect(page.locator("#lanes a.wrote")).to_have_count(5)
+    expect(page.locator("#script a.wrote")).to_have_count(5)
     expect(page.locator("#lanes a.wrote").first.locator(".tl-wrote")).to_be_visible()
 
 
