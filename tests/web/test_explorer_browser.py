@@ -283,6 +283,20 @@ def test_theme_and_size_at_once(page: Page, forks: str, complaints: list[str]) -
     assert page.locator("html").get_attribute("data-size") == "larger"
 
 
+def test_a_phone_can_choose_how_it_looks(page: Page, forks: str) -> None:
+    page.route(CDN, lambda route: route.abort())
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_step(page, f"{forks}/3")
+    page.locator(".look summary").click()
+    for name in ("Dark", "Larger", "Student", "No single letters"):
+        button = page.get_by_role("button", name=name)
+        expect(button).to_be_in_viewport(ratio=1)
+        button.click()
+    for name, value in (("theme", "dark"), ("size", "larger"), ("level", "student")):
+        expect(page.locator("html")).to_have_attribute(f"data-{name}", value)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_overflows(page: Page, forks: str, leak: str, size: tuple[int, int]) -> None:
     page.route(CDN, lambda route: route.abort())
