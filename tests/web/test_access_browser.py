@@ -71,6 +71,7 @@ PAGES = {
     "embed": "/e/{leak}/6",
     "compare": "/c/{leak}..{safe}",
     "compare-step": "/c/{leak}..{safe}/7",
+    "compare-selected": "/c/{leak}..{safe}/6?sel=f0.ref",
     "matrix": "/m/vmsplice-leak",
     "selftest": "/selftest",
     "legend": "/legend",
@@ -98,7 +99,8 @@ TWINS = re.compile(r"\.(json|txt|cow|svg|png)$|^/(api|healthz|readyz|metrics|sta
 ELSEWHERE = {
     "/c/{pair}/step", "/r/{run}/step", "/r/{run}", "/s/{slug}", "/m/{name}/{pair}",
     "/m/{name}/{policy}/{step}", "/selftest/{policy}/{test_id}/{kind_key}", "/q/{question_id}",
-    "/conformance/{swap}/{name}/{step}", "/r/{run}/{step}/inspect", "/w/{room}/events",
+    "/conformance/{swap}/{name}/{step}", "/r/{run}/{step}/inspect",
+    "/c/{pair}/{step}/inspect", "/w/{room}/events",
     "/w/{room}/poll", "/w/{room}/lead/{once}", "/r/{run}/{step}/next/panel",
     "/r/{run}/{step}/branch",
 }  # fmt: skip
