@@ -1,10 +1,11 @@
 """Requests a second of a step's fragment, beside bytes from memory and a plain Jinja2 page.
 
-Run: python benchmarks/web.py (needs wrk; takes two minutes). One server process, 32 connections
-on loopback; the sides take turns, and medians and their ratios are printed. Exit status 1
-when a step that was shown before reaches less than half of the bytes, or one that was never shown
-less than half of the page. No step of the second kind is asked for twice, and its run is not in
-memory either: the server was started anew since it was stored.
+Run: python benchmarks/web.py (needs wrk; takes two minutes); with --huge the runs are of three
+processes on a huge page of 512, split, copied from and swapped out. One server process, 32
+connections on loopback; the sides take turns, and medians and their ratios are printed. Exit
+status 1 when a step that was shown before reaches less than half of the bytes, or one that was
+never shown less than half of the page. No step of the second kind is asked for twice, and its run
+is not in memory either: the server was started anew since it was stored.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from _wrk import CONNECTIONS, Load, peer, wrk
 from tests.hosting.served import Served, served
 
 LIMIT = 0.5
-STEPS = 15
 SCENARIO = """title: Pinned and swapped pages across two forks, {number}
 A mmap buf 4
 A write buf[0] {value}
@@ -40,13 +40,33 @@ B read buf[0]
 C exit
 B write buf[0] 1
 """
+HUGE = """title: A huge page and three processes, {number}
+huge: 512
+A mmap buf 512 thp
+A write buf {value}
+A fork B
+B fork C
+B write buf[7] 5
+C write buf[200:230] 9
+A pin buf[300] p
+A write buf[0] 3
+p write 6
+kernel reclaim A buf
+A read buf[8:40]
+C read buf[100:180]
+B write buf[40] 1
+C exit
+B write buf[41:60] 2
+"""
+STEPS = 15
+"""Of either scenario."""
 
 
-def seed(server: Served, count: int) -> list[str]:
+def seed(server: Served, scenario: str, count: int) -> list[str]:
     """Store `count` runs of 15 steps and 3 processes: their names."""
     made = []
     for number in range(count):
-        status, body = server.post(SCENARIO.format(number=number, value=number % 256))
+        status, body = server.post(scenario.format(number=number, value=number % 256))
         assert (status, body["steps"]) == (201, STEPS), body
         made.append(body["id"])
     return made
@@ -84,10 +104,11 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=3)
     options.add_argument("--runs", type=int, default=1000, help="stored runs of 16 steps each")
+    options.add_argument("--huge", action="store_true", help="runs of 512 pages and 3 processes")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         with started(folder) as server:
-            runs = seed(server, given.runs)
+            runs = seed(server, HUGE if given.huge else SCENARIO, given.runs)
         cold = [f"/r/{run}/{step}" for run in runs[1:] for step in range(STEPS + 1)]
         warm = f"/r/{runs[0]}/{STEPS}"
         with started(folder) as one, started(folder, workers=2) as two:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec.structs import replace
-
 from app.engine.draft import Violation
 from app.engine.state import (
     Area,
@@ -168,7 +166,12 @@ def alike(one: Pte | None, other: Pte | None, by: int) -> bool:
             and one.huge is other.huge
         )
     if type(one) is Swapped and type(other) is Swapped:
-        return replace(one, slot=one.slot + by) == other
+        return (
+            one.slot + by == other.slot
+            and one.exclusive is other.exclusive
+            and one.soft_dirty is other.soft_dirty
+            and one.uffd_wp is other.uffd_wp
+        )
     return one == other
 
 
