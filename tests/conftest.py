@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import Engine, text
 
 from app.settings import Settings
 from app.store import migrate, open_engine
 from tests.browser import MISSING, find_chromium
+
+# When to give up on a condition, not how long something may take: as actions of a page do.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,7 @@ def test_an_embed_without_script(
     page = browser.new_context(java_script_enabled=False).new_page()
     page.goto(f"{address}/e/{leak}/5?theme=dark")
     page.locator("#next").click()
-    assert page.url == f"{address}/e/{leak}/6?theme=dark"
+    expect(page).to_have_url(f"{address}/e/{leak}/6?theme=dark")
     expect(page.locator(".alarm")).to_contain_text("isolation violated", ignore_case=True)
     page.context.close()
 

@@ -128,10 +128,10 @@ def test_without_script_a_scenario_is_typed_corrected_and_played(
     page.fill("#text", "A mmap buf 1\nA write buf 7\n")
     page.select_option("#policy", "mapcount")
     page.click("button:text-is('Play')")
-    assert re.search(r"/r/\w+/0$", page.url)
+    expect(page).to_have_url(re.compile(r"/r/\w+/0$"))
     page.goto(f"{address}/?q=vmsplice")
     page.click(".card >> nth=0")
-    assert re.search(r"/r/\w+/0$", page.url)
+    expect(page).to_have_url(re.compile(r"/r/\w+/0$"))
     context.close()
 
 
@@ -139,4 +139,4 @@ def test_an_unknown_run_says_so_and_leads_on(offline: Page, address: str) -> Non
     offline.goto(f"{address}/r/nothere/3")
     expect(offline.locator("h1")).to_have_text("No such run")
     offline.click("text=All scenarios")
-    assert offline.url.rstrip("/") == address
+    expect(offline).to_have_url(f"{address}/")

@@ -89,5 +89,5 @@ def test_bits_are_answered_in_the_grid_without_script(browser: Browser, address:
     page.click("button:text-is('Answer again')")
     expect(page.locator(".qfeedback")).to_contain_text("✓ Right")
     page.click("text=Back to lesson 1")
-    assert page.url == f"{address}/learn/fork-shares"
+    expect(page).to_have_url(f"{address}/learn/fork-shares")
     context.close()

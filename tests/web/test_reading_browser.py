@@ -115,7 +115,7 @@ def test_letters_can_be_switched_off(page: Page, forks: str) -> None:
     page.keyboard.press("1")
     page.keyboard.press("ArrowRight")
     at(page, 10)
-    assert page.url == f"{forks}/10"
+    expect(page).to_have_url(f"{forks}/10")
     expect(page.locator("#draw")).to_be_visible()
 
 
@@ -187,11 +187,11 @@ def test_without_script_choices_work(browser: Browser, forks: str) -> None:
     expect(page.locator("#draw")).to_be_hidden()
     expect(page.locator("#play")).to_be_hidden()
     page.locator("#next").click()
-    assert page.url == f"{forks}/10"
+    expect(page).to_have_url(f"{forks}/10")
     expect(page.locator("#draw")).to_be_hidden()
     page.get_by_role("button", name="Drawing").click()
     expect(page.locator("#draw")).to_be_visible()
     page.get_by_role("button", name="Plain words").click()
-    assert page.url == f"{forks}/10"
+    expect(page).to_have_url(f"{forks}/10")
     expect(page.get_by_role("button", name="Kernel's words")).to_be_visible()
     page.context.close()

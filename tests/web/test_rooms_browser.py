@@ -122,7 +122,7 @@ def test_a_member_follows_wanders_off_and_comes_back(led: Led, member: Page) -> 
     member.click("#rejoin")
     shows(member, 8)
     expect(where).to_have_text(re.compile("Following Kim"))
-    assert member.url == led.url
+    expect(member).to_have_url(led.url)
     member.set_viewport_size({"width": 1280, "height": 720})
     member.click("#prev")
     shows(member, 7)
