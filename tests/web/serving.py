@@ -1,13 +1,15 @@
-"""The explorer alone, for its tests: the application of one test, and a server in a thread."""
+"""Applications for the tests of pages, whole or the explorer alone, and a server in a thread."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +17,7 @@ from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
+from app.main import create_app
 from app.resources import resource
 from app.service import RunService, WhatIfs
 from app.settings import Settings
@@ -22,6 +25,7 @@ from app.store import migrate, open_engine
 from app.web import explorer, templating, whatif_routes
 from app.web.statics import Files
 
+CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 FORKS = """title: Pinned and swapped pages across two forks
 A mmap buf 4
 A write buf[0] 7
@@ -70,6 +74,28 @@ class StrictPolicy:
             await send(message)
 
         await self.app(scope, receive, send_with_policy)
+
+
+@contextmanager
+def whole_app(data: Path, **given: bool) -> Iterator[FastAPI]:
+    """Everything that `cowscope serve` answers, on an empty store."""
+    app = create_app(Settings(data_dir=data, **given))  # type: ignore[arg-type]
+    migrate(app.state.engine)
+    yield app
+    app.state.whatifs.close()
+    app.state.hub.close()
+    app.state.rooms.close()
+    app.state.runs.close()
+    app.state.engine.dispose()
+
+
+@contextmanager
+def explorer_alone(data: Path, **given: bool) -> Iterator[FastAPI]:
+    app = explorer_app(Settings(data_dir=data, **given))  # type: ignore[arg-type]
+    yield app
+    app.state.whatifs.close()
+    app.state.runs.close()
+    app.state.engine.dispose()
 
 
 def explorer_app(settings: Settings) -> FastAPI:

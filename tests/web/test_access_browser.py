@@ -23,10 +23,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import FORKS, LEAK, make_room, make_run, serving
+from tests.web.serving import FORKS, LEAK, make_room, make_run
 
 BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
 HUGE = "title: One write\nhuge: 8\nA mmap buf 8 thp\nA write buf 1\nA fork B\nA write buf[3] 2\n"
@@ -107,22 +104,6 @@ ELSEWHERE = {
 """Routes that lead to one of the pages, or are a part of one."""
 
 
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("access"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.hub.close()
-    app.state.rooms.close()
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
 @pytest.fixture(scope="module")
 def names(app: FastAPI) -> dict[str, str]:
     return {
@@ -132,12 +113,6 @@ def names(app: FastAPI) -> dict[str, str]:
         "huge": make_run(app, HUGE),
         "room": make_room(app),
     }
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -10,32 +10,13 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import FORKS, LEAK, make_run, serving
-
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+from tests.web.serving import CDN, FORKS, LEAK, make_run, whole_app
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("compare-browser")))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
+    with whole_app(tmp_path_factory.mktemp("compare")) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +28,6 @@ def leak(app: FastAPI, address: str) -> str:
 @pytest.fixture(scope="module")
 def forks(app: FastAPI, address: str) -> str:
     return f"{address}/c/{make_run(app, FORKS, 'textbook')}..{make_run(app, FORKS)}"
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    found: list[str] = []
-    page.route(CDN, lambda route: route.abort())
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            found.append(message.text)
-            if message.type in ("error", "warning") and "ERR_FAILED" not in message.text
-            else None
-        ),
-    )
-    yield found
-    assert found == []
 
 
 def at_step(page: Page, number: int) -> None:

@@ -13,12 +13,8 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
 from tests.web.serving import FORKS, LEAK, make_run, serving
 
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 SIZES = [(1440, 900), (1280, 720), (1024, 768), (390, 844)]
 HOST_PAGE = """<!doctype html><html lang="en"><title>A course</title><h1>A course</h1>
 <iframe src="{src}" title="Step 3" width="800" height="450"></iframe><p>More text</p>
@@ -27,26 +23,6 @@ window.got = []; window.keys = 0;
 addEventListener('message', e => got.push(e.data));
 addEventListener('keydown', () => keys += 1);
 </script></html>"""
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("elsewhere"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

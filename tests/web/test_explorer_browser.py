@@ -10,16 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from app.settings import Settings
-from tests.web.serving import FORKS, LEAK, explorer_app, make_run, serving
+from tests.web.serving import CDN, FORKS, LEAK, explorer_alone, make_run
 
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 SIZES = [(1440, 900), (1280, 720), (1024, 768), (390, 844)]
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
 
 
 @pytest.fixture
@@ -30,16 +23,8 @@ def browser_context_args(browser_context_args: dict[str, object]) -> dict[str, o
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("explorer")))
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
+    with explorer_alone(tmp_path_factory.mktemp("explorer")) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +35,6 @@ def forks(app: FastAPI, address: str) -> str:
 @pytest.fixture(scope="module")
 def leak(app: FastAPI, address: str) -> str:
     return f"{address}/r/{make_run(app, LEAK, 'mapcount')}"
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser complains about; the CDN, which tests cannot reach, aside."""
-    found: list[str] = []
-    page.route(CDN, lambda route: route.abort())
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            found.append(message.text)
-            if message.type in ("error", "warning") and "ERR_FAILED" not in message.text
-            else None
-        ),
-    )
-    yield found
-    assert found == []
 
 
 def open_step(page: Page, url: str) -> None:

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
 from tests.web.serving import explorer_app, make_run, serving
-from tests.web.test_explorer_browser import base_url, browser_context_args, open_step
+from tests.web.test_explorer_browser import browser_context_args, open_step
 
-__all__ = ["base_url", "browser_context_args"]
+__all__ = ["browser_context_args"]
 
 LAPTOP, PHONE = (1440, 900), (390, 844)
 PAGES = """title: A huge page and three processes

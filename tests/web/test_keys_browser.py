@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
 from app.web.keys import KEYS
-from tests.web.serving import FORKS, LEAK, make_run, serving
-from tests.web.test_explorer_browser import base_url, open_step
-
-__all__ = ["base_url"]
+from tests.web.serving import FORKS, LEAK, make_run
+from tests.web.test_explorer_browser import open_step
 
 PROJECTOR: ViewportSize = {"width": 1280, "height": 720}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("keys"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -7,37 +7,18 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, Route, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import serving
+from tests.web.serving import CDN, whole_app
 
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
 
 
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("pages")))
-    migrate(app.state.engine)
-    with serving(app) as address:
-        yield address
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture
-def offline(page: Page) -> Page:
-    """A page in a room without internet: htmx comes from the server itself."""
-    page.route(CDN, lambda route: route.abort())
-    return page
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    with whole_app(tmp_path_factory.mktemp("pages")) as app:
+        yield app
 
 
 def test_the_first_page_plays(offline: Page, address: str) -> None:

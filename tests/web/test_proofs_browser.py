@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
 from app.trace.conform import Conformance, Mismatch
 from app.trace.recorded import Replayed, recordings
 from app.web import conformance
-from tests.web.serving import serving
+from tests.web.serving import whole_app
 
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 PAGES = [
     "/selftest?policy=refcount",
     "/selftest?policy=all",
@@ -47,27 +44,11 @@ def pretended(policy: str, tell: Callable[[int], None]) -> tuple[Replayed, ...]:
     return tuple(out)
 
 
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("proofs")))
-    migrate(app.state.engine)
-    with pytest.MonkeyPatch.context() as patch, serving(app) as address:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    with pytest.MonkeyPatch.context() as patch, whole_app(tmp_path_factory.mktemp("proofs")) as app:
         patch.setattr(conformance, "replay_all", pretended)
-        yield address
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture
-def offline(page: Page) -> Page:
-    """A page in a room without internet: htmx comes from the server itself."""
-    page.route(CDN, lambda route: route.abort())
-    return page
+        yield app
 
 
 @pytest.mark.parametrize("path", PAGES)

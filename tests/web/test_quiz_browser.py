@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from app.main import create_app
 from app.quiz import question
 from app.quiz.course import LESSONS
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import serving
 
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 PAGES = ["/learn", "/learn/huge-pages", "/q/vmsplice-leak.7.page", "/q/hello-fork.4.which"]
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("quiz"), cdn=False))
-    migrate(app.state.engine)
-    with serving(app) as address:
-        yield address
-    app.state.runs.close()
-    app.state.engine.dispose()
 
 
 @pytest.mark.parametrize("path", PAGES)

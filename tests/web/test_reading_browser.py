@@ -9,29 +9,13 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from app.settings import Settings
-from tests.web.serving import FORKS, LEAK, explorer_app, make_run, serving
-
-CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+from tests.web.serving import FORKS, LEAK, explorer_alone, make_run
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("reading"), cdn=False))
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
+    with explorer_alone(tmp_path_factory.mktemp("reading"), cdn=False) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")

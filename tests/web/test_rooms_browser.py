@@ -10,11 +10,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import serving
-
 PHONE = {"width": 390, "height": 844}
 PROJECTOR = {"width": 1920, "height": 1080}
 SMALL_TEXT = """() => {
@@ -33,23 +28,6 @@ SMALL_TEXT = """() => {
   }
   return out;
 }"""
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("rooms"), cdn=False))
-    migrate(app.state.engine)
-    with serving(app) as address:
-        yield address
-    app.state.hub.close()
-    app.state.rooms.close()
-    app.state.runs.close()
-    app.state.engine.dispose()
 
 
 @dataclass

@@ -10,31 +10,16 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.settings import Settings
-from tests.web.serving import FORKS, LEAK, explorer_app, make_run, serving
-from tests.web.test_explorer_browser import (
-    CDN,
-    base_url,
-    browser_context_args,
-    complaints,
-    open_step,
-)
+from tests.web.serving import CDN, FORKS, LEAK, explorer_alone, make_run
+from tests.web.test_explorer_browser import browser_context_args, open_step
 
-__all__ = ["base_url", "browser_context_args", "complaints"]
+__all__ = ["browser_context_args"]
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("select")))
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
+    with explorer_alone(tmp_path_factory.mktemp("select")) as app:
+        yield app
 
 
 @pytest.fixture(scope="module")

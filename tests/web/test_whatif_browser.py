@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import FORKS, LEAK, make_run, serving
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
+from tests.web.serving import FORKS, LEAK, make_run
 
 
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, object]) -> dict[str, object]:
     return {**browser_context_args, "viewport": {"width": 1440, "height": 900}}
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("whatif"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.whatifs.close()
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +25,6 @@ def forks(app: FastAPI, address: str) -> str:
 @pytest.fixture(scope="module")
 def leak(app: FastAPI, address: str) -> str:
     return f"{address}/r/{make_run(app, LEAK, 'mapcount')}"
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    found: list[str] = []
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            found.append(message.text) if message.type in ("error", "warning") else None
-        ),
-    )
-    yield found
-    assert found == []
 
 
 def open_step(page: Page, url: str) -> None:
