@@ -285,7 +285,7 @@ def test_many_pages_fold(app: FastAPI, client: TestClient) -> None:
     run = make_run(app, "A mmap buf 4096\nA write buf[0:4096] 5\nA fork B\nB write buf[100] 6\n")
     html = client.get(f"/r/{run}/4", headers=HX).text
     assert "buf[100]" in html
-    assert "buf[101..4095]" in html
+    assert "buf[101..4095]" in html.replace("<wbr>", "")
     assert len(html) < 60_000
 
 
