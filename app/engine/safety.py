@@ -193,7 +193,10 @@ def slot_of(machine: Machine, pfn: int) -> int:
 
 def places(machine: Machine, pfn: int, swapped: SwapEntries) -> Iterator[tuple[int, int]]:
     """Every page that shows this frame: mapped, or swapped out with the frame as swap cache."""
-    yield from mappings(machine, pfn)
+    for mm, vpn in mappings(machine, pfn):
+        # Within a `par` block a store may have changed the entry, and not yet the count.
+        if not machine.flights or pfn == getattr(entry(machine, mm, vpn), "pfn", -1):
+            yield mm, vpn
     slot = slot_of(machine, pfn)
     if slot >= 0 and machine.slots[slot].count:
         yield from swapped.of(slot)

@@ -106,6 +106,33 @@ def test_any_schedule_ends_without_a_broken_invariant(
     if policy == "linux":
         assert run.verdicts["invariant"] is None, text
         assert run.verdicts["use-after-free"] is None, text
+        assert run.verdicts["isolation"] is None, text
+
+
+@pytest.mark.parametrize(
+    ("start", "lines", "order"),
+    [
+        # The store is before the page is copied for the child, and after the fork began.
+        ("B exit", "A fork C|A write buf[0] 7|A pin buf[0] p fast", "2 3 3 2 1 2 2 3 1 3 2 3 2"),
+        # The page is unmapped when the fork ends, and the child shares what was stored meanwhile.
+        ("A pin buf[0] h\nB exit", "kernel reclaim A buf|A write buf[1] 8|A fork C",
+         "2 1 3 3 2 1 2 2 3 3 2 3 3 3 3 1 1 2 3 1 3 2 2 3 3 1 1 3 3 3 1 2 2 1 2 2 3 3 3 2"),
+        # The copy is mapped, and the old page is still counted as mapped there.
+        ("kernel drain", "A fork C|B write buf[0] 9|B write buf[0] 9",
+         "1 3 1 3 1 2 2 3 3 3 3 2 2 3 1 1 3 2 2 1 1 3 3 1 2 2 3 1 1 2 1 2 3 3 2 3 1 3 3 2"),
+        # One folio, isolated by one of two.
+        ("B exit", "kernel swapout A buf|kernel swapout A buf|A fork C",
+         "2 1 3 1 1 1 3 1 2 1 3 2 3 1 3 2 3 3 2 1 2 1 2 3 1 1 1 2 1 1 3 2 3 3 1 2 2 1 2 3"),
+    ],
+    ids=["store-then-copy", "store-then-unmap", "copied-and-counted", "isolated-once"],
+)  # fmt: skip
+def test_a_concurrent_store_or_reclaim_breaks_nothing(start: str, lines: str, order: str) -> None:
+    block = "".join(f"  {line}\n" for line in lines.split("|"))
+    text = (
+        f"swap: file\nA mmap buf 2\nA write buf 1\nA fork B\n{start}\npar\n{block}order: {order}\n"
+    )
+    run = play(parse(text), "linux")
+    assert {kind for kind, at in run.verdicts.items() if at is not None} <= ALLOWED
 
 
 @pytest.mark.parametrize("steps", range(1, 16))

@@ -63,6 +63,7 @@ def f1(m: Draft, f: Flight) -> Flight:
     entry = m.tables[f.mm].get(key)
     if type(entry) is Migrating:
         check_lock(m, f, f.mm, vpn)
+        inherit(m, f, vpn)
         share_migration_entry(m, f, vpn, entry)
         return next_page(m, f, "f1", "f6")
     check_pte(m, f, f.mm, vpn)
@@ -75,6 +76,13 @@ def f1(m: Draft, f: Flight) -> Flight:
     locks = ((f.mm, vpn), (f.child, vpn))
     at = "f2" if f.answer is None else "f3"
     return replace(f, pte=pte, pfn=pte.pfn, locks=locks, at=at)
+
+
+def inherit(m: Draft, f: Flight, vpn: int) -> None:
+    """A store of another thread that came before the page was copied came before the fork."""
+    version = m.ghosts[f.mm].get(vpn)
+    if version is not None:
+        m.set_ghost(f.child, vpn, version)
 
 
 def share_migration_entry(m: Draft, f: Flight, vpn: int, entry: Migrating) -> None:
@@ -90,6 +98,8 @@ def copy_whole(m: Draft, f: Flight, key: int, vpn: int) -> None:
     vma = vma_at(m, f, vpn)
     theirs: dict[int, Entry] = {}
     one = replace(vma, lo=vpn, hi=vpn + (1 if key >= 0 else m.config.huge))
+    for page in range(one.lo, one.hi):
+        inherit(m, f, page)
     if key < 0:
         fork.copy_huge_pmds(m, f.mm, f.child, one, theirs)
         say(m, "f", f.mm, vpn)
@@ -123,6 +133,7 @@ def f3(m: Draft, f: Flight) -> Flight:
         copy = fork.copy_present_page(m, f.mm, f.child, vma_at(m, f, vpn), vpn, f.pte)
         add_hold(m, f.pfn, -1)
         m.set_pte(f.child, vpn, copy)
+        inherit(m, f, vpn)
         return next_page(m, f, "f1", "f6")
     fork.dup_rmap(m, f.mm, f.child, vpn, f.pte)
     add_hold(m, f.pfn, -1)
@@ -151,16 +162,15 @@ def f6(m: Draft, f: Flight) -> Flight:
 
 
 def f7(m: Draft, f: Flight) -> Flight:
-    """What a concurrent store left in a shared page, parent and child both have: it came first."""
+    """What a concurrent store left in a page that the child has, too, came before the fork."""
     if m.policy.fork_flushes:
         flush(m, f.mm, [t.vpn for other in m.flights for t in other.tlb])
         f = refreshed(m, f)
     say(m, "f7", -1, -1, -1, "flushed" if m.policy.fork_flushes else "not flushed")
-    ours = m.tables[f.mm]
     for vpn, pte in m.tables[f.child].items():
-        mine = ours.get(vpn)
-        if type(pte) is Present and type(mine) is Present and pte.pfn == mine.pfn:
-            m.set_ghost(f.child, vpn, m.ghost(f.mm, vpn))
+        # The parent's own entry need not be there any more: reclaim may be about to replace it.
+        if type(pte) is Present and m.folios[pte.pfn].data == m.ghosts[f.mm].get(vpn):
+            inherit(m, f, vpn)
             m.touched.add(pte.pfn)
     fork.forget_get_promises(m, f.mm)
     return replace(f, at="")

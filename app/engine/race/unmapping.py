@@ -54,6 +54,9 @@ def u0(m: Draft, f: Flight) -> Flight:
         m.lru_add_drain(cpu)
     if type(pte) is not Present:
         return next_page(m, replace(f, why="no page"), "u0", "")
+    if why := isolated(m, f, pte.pfn):
+        say(m, "u0", f.mm, vpn, pte.pfn, why)
+        return kept(m, f, why)
     if migrates(f):
         add_hold(m, pte.pfn, 1)
         say(m, "u0", f.mm, vpn, pte.pfn, "")
@@ -70,8 +73,16 @@ def u0(m: Draft, f: Flight) -> Flight:
     return replace(f, pfn=pte.pfn, maps=m.folios[pte.pfn].maps, at="u1")
 
 
+def isolated(m: Draft, f: Flight, pfn: int) -> str:
+    """folio_isolate_lru() fails while somebody else has the folio off the LRU: who, or ""."""
+    for other in others(m, f):
+        if other.pfn == pfn and isinstance(other.op, ops.Swapout | ops.Reclaim | ops.Migrate):
+            return f"not on the LRU: line {other.line} has it isolated"
+    return ""
+
+
 def kept(m: Draft, f: Flight, why: str) -> Flight:
-    f = replace(f, outcome=Outcome(reason=why))
+    f = replace(f, outcome=Outcome(error="NOTMOVED" if migrates(f) else None, reason=why))
     return next_page(m, f, "u0", "")
 
 
