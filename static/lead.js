@@ -18,12 +18,44 @@
   });
   door?.postMessage({ tab, me, asks: true });
 
+  // What the leader has in hand is not swapped away: a number half typed, a button half pressed.
+  let pressed = false;
+  addEventListener('pointerdown', () => { pressed = true; }, true);
+  for (const ended of ['pointerup', 'pointercancel', 'blur']) addEventListener(ended, () => { pressed = false; }, true);
+  const busy = () => pressed || document.activeElement?.matches('#to, #offer') || !window.htmx;
+
+  // A number half typed outlives the answer to the click before it, too.
+  let typed = null;
+  document.addEventListener('input', e => { if (e.target.id === 'to') typed = e.target.value; });
+  document.addEventListener('htmx:configRequest', () => { typed = null; });
+  document.addEventListener('htmx:afterSwap', () => {
+    const to = document.getElementById('to');
+    if (to && typed !== null) to.value = typed;
+  });
+
+  // Asked for beside htmx: to swap the page while htmx waits for the answer to a click would lose that.
+  let asked = 0;
+  document.addEventListener('htmx:configRequest', () => { asked += 1; });
   function refresh(delay = 0) {
     clearTimeout(again);
-    again = setTimeout(() => {
-      if (document.activeElement?.matches('#to, #offer') || !window.htmx) { refresh(1500); return; }
-      window.htmx.ajax('GET', `/w/${code}/lead${location.search}`, { source: '#lead', target: '#lead', select: '#lead', swap: 'outerHTML show:none' });
-    }, delay);
+    again = setTimeout(load, delay);
+  }
+  async function load() {
+    if (busy()) { refresh(1500); return; }
+    const mark = asked += 1;
+    const path = `/w/${code}/lead${location.search}`;
+    try {
+      const answer = await fetch(path);
+      const html = await answer.text();
+      if (mark !== asked) return; // what was asked for later shows it, too
+      if (answer.status >= 500 || answer.status === 429) refresh(2000);
+      else if (!answer.ok) location.assign(path);
+      else if (!html.includes('id="lead"')) location.replace(`/w/${code}/lead`); // another tab leads now, or somebody else
+      else if (busy()) refresh(1500);
+      else window.htmx.swap('#lead', html, { swapStyle: 'outerHTML' }, { select: '#lead' });
+    } catch {
+      if (mark === asked) refresh(2000);
+    }
   }
   // Whatever the server refuses it explains; a lost connection keeps the page.
   addEventListener('htmx:sendError', e => { e.stopImmediatePropagation(); refresh(2000); }, true);

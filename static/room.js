@@ -44,7 +44,9 @@
     if (there()) { point(); return; }
     if (!window.htmx) return; // it is on its way: cowscope:htmx comes when it is there
     mine = `/r/${state.run}/${state.step}`;
-    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'step show:none' });
+    // An older step that is still on its way is given up: htmx would ask for this one only after it.
+    window.htmx.trigger(room, 'htmx:abort');
+    window.htmx.ajax('GET', mine, { source: room, target: '#explorer', swap: 'step show:none' }).catch(() => {});
   }
   function point() {
     const { sel } = state;

@@ -41,7 +41,11 @@
   document.addEventListener('submit', async e => {
     if (!e.target.matches('.sdrive')) return;
     e.preventDefault();
-    const body = new URLSearchParams({ from: 'stage', [e.submitter.name]: e.submitter.value });
+    // The buttons are the picture's, and the room may be further than its picture.
+    const { name, value } = e.submitter;
+    const by = Number(value) - JSON.parse(stage().dataset.state).step;
+    const wanted = name === 'step' ? Math.min(Math.max(state.step + by, 0), state.last) : state.blank ? 'off' : 'on';
+    const body = new URLSearchParams({ from: 'stage', [name]: wanted });
     const headers = { Accept: 'application/json', 'Content-Type': 'application/x-www-form-urlencoded' };
     try {
       const answer = await fetch(`/w/${code}/lead`, { method: 'POST', body, headers });

@@ -112,6 +112,47 @@ def test_a_member_follows_wanders_off_and_comes_back(led: Led, member: Page) -> 
     shows(member, 8)
 
 
+def test_a_member_who_is_slow_comes_where_the_leader_is(led: Led, member: Page) -> None:
+    held: list[Route] = []
+    member.route("**/r/*/1", lambda route: held.append(route), times=1)
+    with member.expect_request("**/r/*/1"):
+        led.to(1)
+    led.to(5)
+    expect(member.locator("[data-where]")).to_have_text(re.compile("step 5 of 8"))
+    for route in held:
+        route.continue_()
+    shows(member, 5)
+
+
+def test_news_of_the_room_take_nothing_out_of_the_leaders_hands(led: Led, member: Page) -> None:
+    """The page asks for itself again when somebody came: by then a number is being typed."""
+    held: list[Route] = []
+    led.page.route(re.compile(r"/lead\?"), lambda route: held.append(route), times=1)
+    with led.page.expect_request(lambda request: "/lead" in request.url):
+        member.context.new_page().goto(led.url)
+    led.page.fill("#to", "4")
+    with led.page.expect_response(lambda answer: "/lead" in answer.url):
+        for route in held:
+            route.continue_()
+    expect(led.page.locator("#to")).to_have_value("4")
+    led.page.click(".lto button")
+    expect(led.page.locator(".lcmd .num")).to_have_text(re.compile("^4/"))
+
+
+def test_what_the_leader_types_outlives_the_answer_to_the_click_before(led: Led) -> None:
+    held: list[Route] = []
+    led.page.route("**/lead", lambda route: held.append(route), times=1)
+    with led.page.expect_request("**/lead"):
+        led.page.click("#next")
+    led.page.fill("#to", "4")
+    for route in held:
+        route.continue_()
+    expect(led.page.locator(".lcmd .num")).to_have_text(re.compile("^1/"))
+    expect(led.page.locator("#to")).to_have_value("4")
+    led.page.click(".lto button")
+    expect(led.page.locator(".lcmd .num")).to_have_text(re.compile("^4/"))
+
+
 def test_what_the_leader_points_at_and_darkens_everybody_sees(
     led: Led, member: Page, context: BrowserContext
 ) -> None:
@@ -134,6 +175,23 @@ def test_what_the_leader_points_at_and_darkens_everybody_sees(
     expect(stage.locator(".snum")).to_have_text(re.compile("^6"))
     stage.keyboard.press("PageUp")
     shows(member, 5)
+
+
+def test_a_clicker_acts_on_the_room_and_not_on_what_is_drawn(
+    led: Led, context: BrowserContext
+) -> None:
+    stage = context.new_page()
+    stage.goto(f"{led.url}/stage")
+    expect(stage.locator(".sdrive")).to_be_attached()
+    stage.route(re.compile(r"/stage$"), lambda route: None)
+    led.page.click("#blank")
+    expect(stage.locator("#stage")).to_have_class(re.compile("blank"))
+    stage.keyboard.press("b")
+    expect(led.page.locator("#blank")).to_have_text(re.compile("Darken"))
+    with stage.expect_request("**/stage"):
+        led.to(3)
+    stage.keyboard.press("PageDown")
+    expect(led.page.locator(".lcmd .num")).to_have_text(re.compile("^4/"))
 
 
 def test_a_prediction_from_question_to_answer(led: Led, member: Page) -> None:
