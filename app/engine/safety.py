@@ -167,8 +167,7 @@ def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]
 def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
     """K7: every mapping is an entry of its page table, and every entry is counted once."""
     for mm, vpn in mappings(machine, pfn):
-        pte = entry(machine, mm, vpn)
-        if type(pte) is not Present or pte.pfn != pfn:
+        if not shows(machine, mm, vpn, pfn):
             yield (
                 ("K7", mm, vpn),
                 Violation(
@@ -180,6 +179,12 @@ def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Viol
 def entry(machine: Machine, mm: int, vpn: int) -> Pte | None:
     table = machine.tables.get(mm)
     return None if table is None else walk(table, machine.config.huge, vpn)
+
+
+def shows(machine: Machine, mm: int, vpn: int, pfn: int) -> bool:
+    """Does the entry of this page map the frame?"""
+    pte = entry(machine, mm, vpn)
+    return type(pte) is Present and pte.pfn == pfn
 
 
 def slot_of(machine: Machine, pfn: int) -> int:
@@ -195,7 +200,7 @@ def places(machine: Machine, pfn: int, swapped: SwapEntries) -> Iterator[tuple[i
     """Every page that shows this frame: mapped, or swapped out with the frame as swap cache."""
     for mm, vpn in mappings(machine, pfn):
         # Within a `par` block a store may have changed the entry, and not yet the count.
-        if not machine.flights or pfn == getattr(entry(machine, mm, vpn), "pfn", -1):
+        if not machine.flights or shows(machine, mm, vpn, pfn):
             yield mm, vpn
     slot = slot_of(machine, pfn)
     if slot >= 0 and machine.slots[slot].count:

@@ -1,4 +1,4 @@
-"""What the tests in a browser stand on: a server for each module, and what the page says."""
+"""What the tests of pages stand on: an application and a server for each module, and its faults."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from playwright.sync_api import ConsoleMessage, Page
 
 from tests.web.serving import CDN, serving, whole_app
@@ -21,6 +22,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     """A module that needs the CDN, or less than the whole application, has its own."""
     with whole_app(tmp_path_factory.mktemp("app"), cdn=False) as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> TestClient:
+    """Someone without a browser, who is told of a redirect and does not follow it."""
+    return TestClient(app, follow_redirects=False)
 
 
 @pytest.fixture(scope="module")

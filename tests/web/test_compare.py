@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
-from app.store import migrate
 from app.web import compare, templating
 from tests.web.serving import FORKS, LEAK, make_run
 from tests.web.test_explorer import names_in
 
 SHORT = "\n".join(LEAK.split("\n")[:7]) + "\n"
 LONG = "A mmap buf 1\nA write buf[0] 1\nA fork B\n" + "B write buf[0] 2\nB read buf[0]\n" * 70
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("compare")))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
 
 
 def pair(app: FastAPI, text: str, left: str, right: str) -> str:

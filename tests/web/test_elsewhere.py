@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -25,20 +24,6 @@ from app.web.picture import Pictures, standalone
 from tests.web.serving import FORKS, LEAK, make_run
 
 HOSTILE = "</script><script>alert(1)</script><!-- ]]> \" ' &amp; \u2028 </style></title>"
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("elsewhere")))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
-from app.settings import Settings
-from tests.web.serving import explorer_app, make_run, serving
+from tests.web.serving import make_run
 from tests.web.test_explorer_browser import browser_context_args, open_step
 
 __all__ = ["browser_context_args"]
@@ -52,20 +49,6 @@ RUN_INTO_EACH_OTHER = """() => {
 CUT_OFF = """() => [...document.querySelectorAll('#tables td, #tables th')]
   .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
   .map(cell => cell.textContent.trim())"""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = explorer_app(Settings(data_dir=tmp_path_factory.mktemp("huge")))
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
@@ -19,20 +18,6 @@ from app.web import matrix
 from tests.web.serving import LEAK, make_run
 
 CASES = ("vmsplice-leak", "pin-goes-stale", "swap-cache-counts")
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("matrix")))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
 
 
 def test_columns_are_all_policies_and_eras() -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.scenario.library import library
-from app.settings import Settings
-from app.store import migrate
 from app.trace import play
 from app.trace.singular import singular
 from app.trace.subject import directory_of, parse_subject
@@ -24,20 +20,6 @@ from app.web.why import why_of
 from tests.web.serving import LEAK, make_run
 
 REF_AND_CACHE = ["f0.ref", "f0.swapcache"]
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("operands"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -15,27 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from app.main import create_app
 from app.rooms.actions import ACTIONS
 from app.rooms.service import now
-from app.settings import Settings
-from app.store import migrate, open_session
+from app.store import open_session
 from app.store.room_tables import Room
 from tests.web.serving import LEAK, make_run
 from tests.web.test_hostile import MARK, PAYLOADS, Active
 
 QUIET = {"accept": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("rooms"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.hub.close()
-    app.state.rooms.close()
-    app.state.runs.close()
-    app.state.engine.dispose()
 
 
 class Leader:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
-from app.main import create_app
 from app.scenario import library
-from app.settings import Settings
-from app.store import migrate
-from tests.web.serving import FORKS, LEAK, make_run, serving
+from tests.web.serving import FORKS, LEAK, make_run
 
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 LONG = "A mmap buf 2\nA write buf[0] 1\nA fork B\n" + "B write buf[0] 2\nA read buf[1]\n" * 60
@@ -40,26 +36,6 @@ SAME = """async url => {
   const shown = document.getElementById('explorer');
   return differ(plain(shown), plain(told.content.firstElementChild));
 }"""
-
-
-@pytest.fixture(scope="session")
-def base_url() -> None:
-    """pytest-base-url's own is made in a way that the next pytest refuses; nobody needs it here."""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("swap"), cdn=False))
-    migrate(app.state.engine)
-    yield app
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def address(app: FastAPI) -> Iterator[str]:
-    with serving(app) as address:
-        yield address
 
 
 def walk(page: Page, url: str, keys: list[tuple[str, int]]) -> None:

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.main import create_app
-from app.settings import Settings
-from app.store import migrate
 from tests.web.serving import FORKS, LEAK, make_run
 from tests.whatif.test_whatif import PAR
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("whatif")))
-    migrate(app.state.engine)
-    yield app
-    app.state.whatifs.close()
-    app.state.runs.close()
-    app.state.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> TestClient:
-    return TestClient(app, follow_redirects=False)
 
 
 @pytest.fixture(scope="module")
