@@ -76,7 +76,8 @@ def subjects(blame: Blame, pair: Pair, name: str) -> tuple[Subject | None, Subje
     label = LABEL.fullmatch(name)
     right = name
     if label is not None:
-        right = pair.plan.names.own.get(label[1], "") and (pair.plan.names.own[label[1]] + label[2])
+        own_label = pair.plan.names.own.get(label[1])
+        right = own_label + label[2] if own_label else ""
     bad: BadSelection | None = None
     found: list[Subject | None] = []
     for loaded, own in ((pair.left, name), (pair.right, right)):

@@ -77,10 +77,12 @@ class Timeline(Struct, frozen=True):
     bad: tuple[int, ...]
 
     def next_marked(self, step: int) -> int | None:
-        return next(iter(self.marked[bisect_right(self.marked, step) :][:1]), None)
+        at = bisect_right(self.marked, step)
+        return self.marked[at] if at < len(self.marked) else None
 
     def previous_marked(self, step: int) -> int | None:
-        return next(iter(self.marked[: bisect_left(self.marked, step)][-1:]), None)
+        at = bisect_left(self.marked, step)
+        return self.marked[at - 1] if at else None
 
     def next_violation(self, step: int) -> int | None:
         """The next step with a violation; after the last one, the first again."""
