@@ -10,10 +10,10 @@
   // A page from the browser's cache may carry the look of an earlier visit; a link may ask for one.
   const applyLook = () => {
     const asked = new URLSearchParams(location.search);
-    for (const name of ['theme', 'size', 'level', 'view', 'only', 'tab', 'keys']) {
+    for (const name of ['theme', 'size', 'level', 'view', 'tab', 'keys']) {
       const kept = document.cookie.match(new RegExp(`(?:^|; )${name}=(\\w+)`))?.[1];
-      const wanted = ['level', 'view', 'only'].includes(name) && asked.get(name);
-      const plain = ['kernel', 'drawing', 'all'].includes(wanted);
+      const wanted = ['level', 'view'].includes(name) && asked.get(name);
+      const plain = ['kernel', 'drawing'].includes(wanted);
       const value = plain ? '' : wanted || kept;
       if (value) root.dataset[name] = value;
       else delete root.dataset[name];

@@ -21,15 +21,20 @@
   // links that leave the comparison take the selection along, by the name that it has there
   const RIGHT = 'right:';
   const bare = link => link.getAttribute('href').split('?')[0];
-  const lead = (link, sel) => link?.setAttribute('href', bare(link) + (sel ? queryOf({ sel }) : ''));
+  const lead = (link, sel) => link?.setAttribute('href', bare(link) + queryOf({ ...shared(), sel }));
   function along() {
     const own = side => document.querySelector(`#inspector [data-side=${side}]`)?.dataset.sel || '';
     for (const side of ['left', 'right']) lead(document.querySelector(`.side.${side} .alone`), own(side));
-    const only = /^[fs]\d/.test(own('left')) ? RIGHT + own('left') : own('left');
-    lead(document.querySelector('#swap'), own('right') || only);
-    for (const twin of document.querySelectorAll('.cdiff header a')) lead(twin, view.sel);
+    const theirs = name => (/^[fs]\d/.test(name) ? RIGHT + name : name);
+    lead(document.querySelector('#swap'), own('right') || theirs(own('left')));
+    for (const twin of document.querySelectorAll('.cdiff header a')) twin.setAttribute('href', bare(twin) + queryOf({ sel: view.sel }));
+    for (const way of document.querySelectorAll('#explorer [data-keeps]')) {
+      const kept = way.dataset.keeps === 'left' ? own('left') : theirs(own('right'));
+      const name = way.matches('form') ? 'action' : 'href';
+      way.setAttribute(name, way.getAttribute(name).split('?')[0] + queryOf({ ...shared(), sel: kept }));
+    }
   }
-  document.addEventListener('cowscope:selected', along);
+  for (const changed of ['cowscope:selected', 'cowscope:view']) document.addEventListener(changed, along);
   document.addEventListener('htmx:afterSettle', () => { follow(); reveal(); along(); });
   follow();
 })();

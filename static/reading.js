@@ -89,7 +89,8 @@
     const live = $('#spoken');
     if (live) live.textContent = button.dataset.says || '';
     if (button.getClientRects().length) return;
-    [...button.form.elements].find(other => other.name === button.name && other.getClientRects().length)?.focus();
+    const pair = other => other !== button && other.name === button.name && other.getAttribute('aria-keyshortcuts') === button.getAttribute('aria-keyshortcuts');
+    [...button.parentElement.querySelectorAll('[data-says]')].find(other => pair(other) && other.getClientRects().length)?.focus();
   });
 
   showSpeed();

@@ -1,14 +1,15 @@
-// Selection: what the links do by themselves (?sel= ?tab= ?watch=), without loading a page.
+// The view: what the links do by themselves (?sel= ?tab= ?watch= ?only=), without loading a page.
 // The address is the only state; steps are swapped by htmx and know nothing of it.
 'use strict';
-const VIEW = ['sel', 'tab', 'watch'];
+const VIEW = ['sel', 'tab', 'watch', 'only'];
 const NARROW = '(max-width: 60rem)'; // one part of the page at a time
 const wholeOf = name => (name.includes(']') ? name.slice(0, name.indexOf(']') + 1) : name.split('.')[0]);
 let view = readView();
 
 function readView() {
   const given = new URLSearchParams(location.search);
-  return Object.fromEntries(VIEW.map(name => [name, (given.get(name) || '').trim()]));
+  const asked = Object.fromEntries(VIEW.map(name => [name, (given.get(name) || '').trim()]));
+  return { ...asked, only: asked.only === 'changed' ? asked.only : '' };
 }
 function queryOf(wanted) {
   const said = VIEW.filter(name => wanted[name])
@@ -19,6 +20,7 @@ function current(link, is, word = 'true') {
   if (is) link.setAttribute('aria-current', word);
   else link.removeAttribute('aria-current');
 }
+const shared = () => ({ sel: view.sel, only: view.only }); // what a comparison has as well
 const tabOf = wanted => wanted.tab || (wanted.sel ? 'history' : 'why');
 
 // -- lighting: the same frame everywhere; what is not about it recedes and stays readable
@@ -114,16 +116,20 @@ function show() {
   if (!$('#explorer')) return;
   const tab = tabOf(view);
   root.dataset.pane = tab;
+  if (view.only === 'changed') root.dataset.only = view.only;
+  else delete root.dataset.only;
   for (const link of document.querySelectorAll('.tabs a')) {
     current(link, link.dataset.pane === tab);
   }
   for (const link of document.querySelectorAll('#tables a')) current(link, view.sel && new URLSearchParams(link.getAttribute('href')).get('sel') === view.sel);
   const { base, step } = $('#explorer').dataset;
   $('#copy').href = `${base}/${step}${queryOf(view)}`;
+  for (const link of document.querySelectorAll('#explorer a[href^="/m/"]:not([data-keeps])')) link.setAttribute('href', link.getAttribute('href').split('?')[0] + queryOf(shared()));
   address();
   light(view.sel);
   markSteps();
   load();
+  document.dispatchEvent(new Event('cowscope:view'));
 }
 function change(link) {
   const next = { ...view };
@@ -136,6 +142,7 @@ function change(link) {
   if (next.sel && next.sel !== view.sel && $('#why') && matchMedia(NARROW).matches) root.dataset.tab = 'why';
   view = next;
   show();
+  if (link.dataset.says) document.dispatchEvent(new CustomEvent('cowscope:look', { detail: link }));
 }
 
 document.addEventListener('click', e => {

@@ -18,7 +18,7 @@ from . import compare_marks, compare_select, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
 from .compare_pair import Pair
-from .compare_words import counterpart_of, headline_of, remarks_of, rules_of, title_of, years_of
+from .compare_words import headline_of, remarks_of, rules_of, standing_of, title_of, years_of
 from .evidence import Evidence, evidence_of
 from .explorer import GLYPHS, OCTAGON, Chip
 from .glimpse import glimpse
@@ -45,6 +45,7 @@ COMPARE_KEYS: dict[str, KeyAction] = {
     "next_write": KEYS["next_write"],
     "previous_write": KEYS["previous_write"],
     "go": KEYS["go"],
+    "only": KEYS["only"],
     "copy": KEYS["copy"],
     "sheet": KEYS["sheet"],
 }
@@ -63,11 +64,14 @@ class View(Struct, frozen=True):
     """One side.
 
     run_id, policy, years   of the run; `href` of this step in the explorer
-    step, last, ended       the step that is shown, the run's last one, and whether it ended before
-    command                 the step's text
+    step, last, ended       the run's own number of the step that is shown, its last one, and
+                            whether it ended before
+    acts                    has it a step here, or only the other side?
+    command                 the step's text, "" without a step
     svg                     the drawing with its marks
     lead, because, rule, source   what the side did, and the test that decided with its numbers
     chips, alarms           properties up to here; violations at this step
+    places                  where in the comparison each of its steps stands
     """
 
     run_id: str
@@ -77,6 +81,7 @@ class View(Struct, frozen=True):
     step: int
     last: int
     ended: bool
+    acts: bool
     command: str
     svg: Markup
     lead: str
@@ -85,6 +90,7 @@ class View(Struct, frozen=True):
     source: str
     chips: tuple[Chip, ...]
     alarms: tuple[Evidence, ...]
+    places: tuple[int, ...]
     choices: tuple[Choice, ...]
 
 
@@ -92,7 +98,8 @@ class CompareContext(Struct, frozen=True):
     """What `compare.html` gets, and nothing else, beside `look`.
 
     base, title       "/c/A..B", and the scenario's title
-    step, last        this step and the last one of the longer run; `command` the step's text
+    step, last        this place and the last one; `command` the step's text
+    apart             do the sides count their steps otherwise than the places?
     left, right       the sides; `wide` when their drawings stand above each other
     headline, reasons what the two do here, and the tests that decided, with their numbers
     told              the headline with what each side did
@@ -110,6 +117,7 @@ class CompareContext(Struct, frozen=True):
     title: str
     step: int
     last: int
+    apart: bool
     command: str
     left: View
     right: View
@@ -137,22 +145,22 @@ class CompareContext(Struct, frozen=True):
 
 
 def context_of(pair: Pair, number: int) -> CompareContext:
-    """A step that is at most `pair.last`."""
+    """A place that is at most `pair.last`."""
     found = pair.differences(number)
     sides = (
         view_of(pair, pair.left, pair.plan.left, number, found, right=False),
         view_of(pair, pair.right, pair.plan.right, number, found, right=True),
     )
     base = compare_url(pair.left.id, pair.right.id)
-    moved = counterpart_of(pair, number)
-    headline = f"{headline_of(pair, number, found)} {moved}".rstrip()
+    headline = f"{headline_of(pair, number, found)} {standing_of(pair, number)}".rstrip()
     parting = number in pair.divergences
     return CompareContext(
         base=base,
         title=title_of(pair),
         step=number,
         last=pair.last,
-        command=sides[pair.right.last > pair.left.last].command,
+        apart=any(side.acts and side.step != number for side in sides),
+        command=sides[0].command or sides[1].command,
         left=sides[0],
         right=sides[1],
         wide=pair.plan.joint.width > WIDE,
@@ -173,7 +181,7 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         remarks=tuple(remarks_of(pair)),
         rules=rules_of(pair),
         keys=COMPARE_KEYS,
-        choices=choices(pair),
+        choices=choices(pair, number),
         matrix=matrix_url(pair.left.id),
         swapped=compare_url(pair.right.id, pair.left.id, number),
     )
@@ -183,16 +191,21 @@ def view_of(
     pair: Pair, loaded: LoadedRun, layout: Layout, number: int, found: tuple[Difference, ...],
     *, right: bool,
 ) -> View:  # fmt: skip
-    here = min(number, loaded.last)
+    here, acts = pair.ways.at[right][number], pair.ways.acts(right, number)
     step, previous = glimpse(loaded.run, here, layout)
-    scene = scene_of(layout, here, step, previous)
+    if not acts:
+        step = previous = {"state": step["state"]}
+    scene = scene_of(layout, number, step, previous)
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
     own = (*scene.frames, *scene.slots)
     shown = {pair.plan.names.to_shared(label) for label in own} if right else set(own)
-    signs = compare_marks.overlay(layout, pair.plan.joint, here, found, shown, right=right)
+    signs = compare_marks.overlay(layout, pair.plan.joint, number, found, shown, right=right)
+    labels = {own_label(pair, d, right=right) for d in found if not d.quiet} - {""}
     marked = f"{drawn.removesuffix('</svg>')}{signs}</svg>"
-    why = why_of(about(step, {own_label(pair, d, right=right) for d in found if not d.quiet}))
+    picture = selectable(marked, layout, scene, loaded.run.policy.bit)
+    picture = compare_marks.apart(picture, layout, found, labels)
+    why = why_of(about(step, labels))
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
     return View(
         run_id=loaded.id,
@@ -201,20 +214,17 @@ def view_of(
         href=step_url(loaded.id, here),
         step=here,
         last=loaded.last,
-        ended=number > loaded.last,
-        command=str(step.get("text", "before the first step")),
-        svg=Markup(
-            beside(
-                selectable(marked, layout, scene, loaded.run.policy.bit),
-                pair.plan.names if right else None,
-            )
-        ),
-        lead=why.lead,
+        ended=pair.ways.ended(right, number),
+        acts=acts,
+        command=str(step.get("text", "")) if number else "before the first step",
+        svg=Markup(beside(picture, pair.plan.names if right else None)),
+        lead=why.lead if acts else "",
         because=decided.because if decided else "",
         rule=decided.rule if decided else "",
         source=f"{decided.function}() {decided.source}" if decided else "",
         chips=chips_of(loaded, here),
-        alarms=evidence_of(loaded.run, here),
+        alarms=evidence_of(loaded.run, here) if acts else (),
+        places=pair.ways.places[right],
         choices=side_choices(pair, number, right=right),
     )
 
@@ -279,7 +289,7 @@ def reasons_of(left: View, right: View, found: tuple[Difference, ...]) -> str:
         tests = (
             f"{side.policy} decides by {side.because}" if side.because
             else f"{side.policy} tests nothing"
-            for side in sides
+            for side in sides if side.acts
         )  # fmt: skip
         parts = [f"{'; '.join(tests)}."]
     parts += [
@@ -294,7 +304,7 @@ def told_of(headline: str, sides: tuple[View, View], *, parting: bool) -> str:
     """The live caption: at a divergence with what each side did and why."""
     if not parting:
         return headline
-    return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides)])
+    return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides if side.acts)])
 
 
 def side_choices(pair: Pair, number: int, *, right: bool) -> tuple[Choice, ...]:
@@ -304,12 +314,12 @@ def side_choices(pair: Pair, number: int, *, right: bool) -> tuple[Choice, ...]:
     out = []
     for entry in policies.CATALOGUE:
         sides[right] = entry.name
-        href = f"{matrix_url(own.id)}/{'..'.join(sides)}/{min(number, own.last)}"
+        href = f"{matrix_url(own.id)}/{'..'.join(sides)}/{pair.ways.at[right][number]}"
         out.append(Choice(entry.name, entry.title, href, entry.name == own.stored.policy))
     return tuple(out)
 
 
-def choices(pair: Pair) -> tuple[Choice, ...]:
+def choices(pair: Pair, number: int) -> tuple[Choice, ...]:
     """Every policy and era, each by the name that chooses it; the policies themselves first."""
     base = f"{matrix_url(pair.left.id)}/{quote(pair.left.stored.policy, safe='@:')}.."
     newest = [(entry.name, entry.sentence) for entry in policies.CATALOGUE]
@@ -319,6 +329,8 @@ def choices(pair: Pair) -> tuple[Choice, ...]:
         for era in entry.eras[:-1]
     ]
     return tuple(
-        Choice(name, title, f"{base}{name}", name == pair.right.stored.policy)
+        Choice(
+            name, title, f"{base}{name}/{pair.ways.at[0][number]}", name == pair.right.stored.policy
+        )
         for name, title in (*newest, *eras)
     )

@@ -1,8 +1,9 @@
 """Two runs in one layout: what corresponds in them, and the place that both give it.
 
-Runs are aligned by step number. Frames and swap slots are numbered in order of allocation, so
-after one side copies a page every later number is off by one; what counts as the same thing is
-therefore not its number but where and when it appeared: the step, and the page that first used it.
+Steps stand side by side as `compare_steps` has them. Frames and swap slots are numbered in order
+of allocation, so after one side copies a page every later number is off by one; what counts as the
+same thing is therefore not its number but where and when it appeared: the place in the comparison,
+and the page that first used it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .compare_steps import Ways
 from .layout import Grip, Item, Layout, bounds, label_at, lay_out_numbered, spans_of, target
 
 Json = dict[str, Any]
@@ -56,16 +58,18 @@ class Alignment(Struct, frozen=True):
 
 
 class Side:
-    """What one run has: when each thing appeared, and how long processes and holds lasted."""
+    """What one run has: the places at which each thing appeared, and how long processes and holds
+    lasted. `at` is the step that it shows at each place.
+    """
 
-    def __init__(self, steps: list[Json]) -> None:
+    def __init__(self, steps: list[Json], at: tuple[int, ...]) -> None:
         self.births: dict[str, Birth] = {}
         self.processes: dict[str, list[int]] = {}
         self.held: dict[tuple[str, int, str], list[int]] = {}
-        for number, step in enumerate(steps):
-            self.read(number, step["state"])
+        for place, number in enumerate(at):
+            self.read(place, steps[number]["state"])
 
-    def read(self, number: int, state: Json) -> None:
+    def read(self, place: int, state: Json) -> None:
         fresh = [
             label
             for kind in ("frames", "swap")
@@ -75,12 +79,12 @@ class Side:
         if fresh:
             users = dict(reversed(list(users_of(state))))
             for order, label in enumerate(fresh):
-                self.births[label] = (number, label[0], users.get(label, f"#{order}"))
+                self.births[label] = (place, label[0], users.get(label, f"#{order}"))
         for process in state["processes"]:
-            self.processes.setdefault(process, [number, number])[1] = number
+            self.processes.setdefault(process, [place, place])[1] = place
         for name, handle in state["handles"].items():
             for page, frame in enumerate(handle["frames"]):
-                self.held.setdefault((name, page, frame), [number, number])[1] = number
+                self.held.setdefault((name, page, frame), [place, place])[1] = place
 
 
 def users_of(state: Json) -> Iterator[tuple[str, str]]:
@@ -96,11 +100,11 @@ def users_of(state: Json) -> Iterator[tuple[str, str]]:
                     yield label_at(label, page - lo) or label, f"{process}.{area}[{page}]"
 
 
-def align(left: list[Json], right: list[Json]) -> Alignment:
+def align(left: list[Json], right: list[Json], ways: Ways) -> Alignment:
     """Lay out two runs together, from the surveys of their steps."""
-    sides = Side(left), Side(right)
+    sides = Side(left, ways.at[0]), Side(right, ways.at[1])
     names = names_of(*sides)
-    layout = lay_out_numbered(both(left, right, names))
+    layout = lay_out_numbered(both(left, right, ways, names))
     renamed = tuple(
         (shared, label)
         for label, shared in names.shared.items()
@@ -119,12 +123,13 @@ def names_of(left: Side, right: Side) -> Names:
     return Names(shared, {name: label for label, name in shared.items()})
 
 
-def both(left: list[Json], right: list[Json], names: Names) -> Iterator[tuple[int, Json]]:
-    for number in range(max(len(left), len(right))):
-        if number < len(left):
-            yield number, left[number]
-        if number < len(right):
-            yield number, in_shared(right[number], names)
+def both(
+    left: list[Json], right: list[Json], ways: Ways, names: Names
+) -> Iterator[tuple[int, Json]]:
+    """Every place with what both sides show there."""
+    for place, (one, other) in enumerate(zip(*ways.at, strict=True)):
+        yield place, left[one]
+        yield place, in_shared(right[other], names)
 
 
 def in_shared(step: Json, names: Names) -> Json:

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 COUNTS = (("refcount", "ref"), ("mapcount", "map"), ("pincount", "pin"))
 NOWHERE = "not there"
+NO_STEP = "no such step"
 
 
 class Difference(Struct, frozen=True):
@@ -231,9 +232,13 @@ def batched(frame: Json) -> int:
 def acts(left: Json, right: Json) -> Differences:
     """What one step did otherwise: its outcome, and what it violates."""
     out: Differences = {}
-    a, b = left.get("outcome"), right.get("outcome")
-    if a is None or b is None:
+    if not (left and right):
+        # A step that only one side has is no difference by itself; what it violates is one.
+        c, d = (verdict_words(step) if step else NO_STEP for step in (left, right))
+        if any(step.get("violations") for step in (left, right)):
+            add(out, "verdict", "properties", ("", "verdict"), c, d)
         return out
+    a, b = left["outcome"], right["outcome"]
     if left["text"] != right["text"]:
         add(out, "step", "step", ("", "step"), left["text"], right["text"])
     if outcome_words(a) != outcome_words(b):

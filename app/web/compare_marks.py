@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable
 from html import escape
 from itertools import pairwise
@@ -18,6 +19,7 @@ TOP = 52
 FLAG = 18
 MAX_FLAGS = 200
 SIDES = ("left", "right")
+GROUP = re.compile(r'<g ((?:id="[^"]*" )?class="lk" data-link="([^"]*)"(?: data-at="([^"]*)")?>)')
 FIRST, AGAIN = ("first divergence", "first"), ("diverge again", "again")
 
 
@@ -52,6 +54,25 @@ def overlay(
         elif found.kind == "handle":
             out += grip_badges(layout, number, str(place))
     return "".join(out)
+
+
+def apart(svg: str, layout: Layout, differences: Iterable[Difference], labels: set[str]) -> str:
+    """The drawing with what differs marked, which is shown where only what changed is. `labels` are
+    the frames and slots that do, by this side's names.
+    """
+    places = {
+        layout.rows[at].place(process)
+        for process, at in (found.place for found in differences if found.kind == "pte")
+        if isinstance(at, int)
+    }
+    held = {found.place[1] for found in differences if found.kind == "handle"}
+    labels = labels | {grip.item for grip in layout.grips if grip.handle in held}
+
+    def mark(group: re.Match[str]) -> str:
+        differs = group[3] in places if group[3] else group[2] in labels
+        return f"<g data-apart {group[1]}" if differs else group[0]
+
+    return GROUP.sub(mark, svg)
 
 
 def gap(x: float, y: float, words: str) -> str:
@@ -98,12 +119,16 @@ def draw(pair: Pair, current: int, base: str) -> str:
         out.append(head(pair, number, current, at(number), dx, numbered))
     for lane, (line, loaded) in enumerate(zip(pair.lines, (pair.left, pair.right), strict=True)):
         y = TOP + LANE * (lane + 0.5)
-        end = min(loaded.last, last)
+        end = min(pair.ways.places[lane][-1], last)
         name = loaded.stored.policy
         life = timeline.Lane(name, "", 0, end, clipped(name))
         out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):
-            tick = line.ticks[number - 1]
+            step = pair.ways.step_or_none(lane, number)
+            if step is None:
+                out.append(lacking(at(number), y))
+                continue
+            tick = line.ticks[step - 1]
             out.append(mark(tick, name, SIDES[lane], number, current, at(number), y, dx, base))
     label = f"timeline of both runs, steps {first} to {last} of {pair.last}, at step {current}"
     return (
@@ -138,7 +163,11 @@ def flags(
 def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: bool) -> str:
     """A step's number and a few letters of it, above both lanes."""
     css = "now" if number == current else ""
-    ticks = [line.ticks[number - 1] for line in pair.lines if number <= len(line.ticks)]
+    ticks = [
+        line.ticks[step - 1]
+        for side, line in enumerate(pair.lines)
+        if (step := pair.ways.step_or_none(side, number))
+    ]
     label = ticks[0].label
     if any(tick.label != label for tick in ticks):
         label = min((tick.label for tick in ticks), key=len).partition(" reads ")[0]
@@ -146,6 +175,11 @@ def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: b
     if pair.last <= MAX_LABELS:
         out += text(round(x, 1), 45, label[: max(3, int(dx / 6.8))], "tl-lab mid")
     return f'<g class="{css}">{out}</g>'
+
+
+def lacking(x: float, y: float) -> str:
+    """No step of this side stands here: a hole in its line."""
+    return f'<rect class="tl-lacks" x="{x - 6:.1f}" y="{y - 6:g}" width="12" height="12"/>'
 
 
 def mark(

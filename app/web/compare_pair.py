@@ -14,6 +14,7 @@ from app.trace.run import outcome_json
 from . import timeline
 from .compare_align import Alignment, align
 from .compare_diff import Comparable, Difference, Differences, Key, acts, states
+from .compare_steps import Ways
 from .glimpse import drawn, survey
 from .layout import Layout
 
@@ -21,14 +22,15 @@ Json = dict[str, Any]
 
 
 class Pair(Struct, frozen=True):
-    """Two runs, aligned by step number; the shorter one stays at its last state.
+    """Two runs, place by place as `ways` has them: the left's step, the right's, or both.
 
-    `apart[n]`: does anything differ at step n? `divergences`: the steps that bring a difference
+    `apart[n]`: does anything differ at place n? `divergences`: the places that bring a difference
     that was not there before.
     """
 
     left: LoadedRun
     right: LoadedRun
+    ways: Ways
     plan: Alignment
     what: Comparable
     lines: tuple[timeline.Timeline, timeline.Timeline]
@@ -37,7 +39,7 @@ class Pair(Struct, frozen=True):
 
     @property
     def last(self) -> int:
-        return max(self.left.last, self.right.last)
+        return self.ways.last
 
     @property
     def name(self) -> str:
@@ -55,33 +57,35 @@ class Pair(Struct, frozen=True):
 
     def next_violation(self, step: int) -> int | None:
         """The next step with a violation on either side; after the last one, the first again."""
-        found = sorted({i for line in self.lines for i in line.bad})
+        sides = zip(self.lines, self.ways.places, strict=True)
+        found = sorted({places[i] for line, places in sides for i in line.bad})
         return next((n for n in found if n > step), found[0] if found and found != [step] else None)
 
     def differences(self, step: int) -> tuple[Difference, ...]:
         """What differs at a step: what it did first, then entries, frames, slots, handles."""
         runs = self.left.run, self.right.run
-        return tuple(differences(runs, self.plan, self.what, step).values())
+        return tuple(differences(runs, self.plan, self.what, self.ways, step).values())
 
 
 def pair_of(left: LoadedRun, right: LoadedRun) -> Pair:
     """Read both runs once from end to end."""
     surveys = list(survey(left.run)), list(survey(right.run))
-    plan = align(*surveys)
+    ways = Ways.of(left, right)
+    plan = align(*surveys, ways)
     what = Comparable.of(left.run.policy, right.run.policy)
-    apart, divergences = walk((left.run, right.run), plan, what)
+    apart, divergences = walk((left.run, right.run), plan, what, ways)
     lines = timeline.timeline_of(surveys[0]), timeline.timeline_of(surveys[1])
-    return Pair(left, right, plan, what, lines, apart, divergences)
+    return Pair(left, right, ways, plan, what, lines, apart, divergences)
 
 
 def walk(
-    runs: tuple[Run, Run], plan: Alignment, what: Comparable
+    runs: tuple[Run, Run], plan: Alignment, what: Comparable, ways: Ways
 ) -> tuple[tuple[bool, ...], tuple[int, ...]]:
     apart: list[bool] = []
     divergences: list[int] = []
     before: set[Key] = set()
-    for number in range(max(map(len, runs)) + 1):
-        now = differences(runs, plan, what, number)
+    for number in range(ways.last + 1):
+        now = differences(runs, plan, what, ways, number)
         apart.append(bool(now))
         loud = {key for key, found in now.items() if not found.quiet}
         if any(key not in before or key[0] in ("step", "outcome", "verdict") for key in loud):
@@ -91,24 +95,25 @@ def walk(
 
 
 def differences(
-    runs: tuple[Run, Run], plan: Alignment, what: Comparable, number: int
+    runs: tuple[Run, Run], plan: Alignment, what: Comparable, ways: Ways, place: int
 ) -> Differences:
-    left, right = runs
-    return acts(brief(left, number), brief(right, number)) | states(
-        plan, what, state_at(left, number, plan.left), state_at(right, number, plan.right)
-    )
+    did = [brief(run, ways.step_or_none(side, place)) for side, run in enumerate(runs)]
+    have = [
+        state_at(run, ways.at[side][place], layout, place)
+        for side, (run, layout) in enumerate(zip(runs, (plan.left, plan.right), strict=True))
+    ]
+    return acts(did[0], did[1]) | states(plan, what, have[0], have[1])
 
 
-def state_at(run: Run, number: int, layout: Layout) -> Json:
-    here = min(number, len(run))
+def state_at(run: Run, number: int, layout: Layout, place: int) -> Json:
     # Asking for what is there only: a long run may have had a thousand frames.
-    live = {k: item for k, item in layout.items.items() if item.first <= here <= item.last}
-    return drawn(run.steps[here].after, replace(layout, items=live))
+    live = {k: item for k, item in layout.items.items() if item.first <= place <= item.last}
+    return drawn(run.steps[number].after, replace(layout, items=live))
 
 
-def brief(run: Run, number: int) -> Json:
-    """What a step did, without its state; {} where the run has no such step."""
-    if not 0 < number <= len(run):
+def brief(run: Run, number: int | None) -> Json:
+    """What a step did, without its state; {} where the run has no step."""
+    if not number:
         return {}
     played = run.steps[number]
     return {

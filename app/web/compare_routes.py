@@ -113,18 +113,19 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             )
         if wants_fragment:
             return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
-        if sel := selected_in(request):
-            found = await compared.selected(name, step, sel)
+        if view := view_in(request):
+            found = await compared.selected(name, step, view.sel) if view.sel else None
             pair = await compared.at(name, step)
-            body = compare_select.dressed(templates, kept.body.decode(), pair, found, sel)
-            status = 422 if found.notices else 200
+            page = kept.body.decode()
+            body = compare_select.dressed(templates, page, pair, step, view, found)
+            status = 422 if found and found.notices else 200
             return answer(request, Kept(body.encode()), PAGE_CACHE, VARY_PAGE, status=status)
         return answer(request, kept, PAGE_CACHE, VARY_PAGE)
 
     async def inspect(request: Request) -> Response:
         """What the page shows of a selection: for a script, which puts it there."""
         name, step = request.path_params["pair"], request.path_params["step"]
-        if not (sel := selected_in(request)):
+        if not (sel := view_in(request).sel):
             raise HTTPException(422, "sel: say what is selected, for instance ?sel=f0.ref")
         found = await compared.selected(name, step, sel)
         block = compare_select.block_of(templates, found)
@@ -137,8 +138,8 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             return RedirectResponse(matrix_url((await runs.stored(name)).id), 303)
         pair = await compared.pair(name)
         step = pair.divergences[0] if pair.divergences else 0
-        query = View(sel=selected_in(request)).query
-        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step) + query, 303)
+        way = compare_url(pair.left.id, pair.right.id, step)
+        return RedirectResponse(way + view_in(request).query, 303)
 
     async def go(request: Request) -> Response:
         """The step field's form."""
@@ -147,13 +148,13 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         step = int(wanted[:9]) if wanted.isdecimal() else -1
         if not 0 <= step <= pair.last:
             raise UnknownStep(pair.name, step, pair.last)
-        query = View(sel=selected_in(request)).query
-        return RedirectResponse(compare_url(pair.left.id, pair.right.id, step) + query, 303)
+        way = compare_url(pair.left.id, pair.right.id, step)
+        return RedirectResponse(way + view_in(request).query, 303)
 
     async def as_json(request: Request) -> Response:
         step = request.path_params["step"]
         pair = await compared.at(request.path_params["pair"], step)
-        sel = selected_in(request)
+        sel = view_in(request).sel
         found = await compared.selected(pair.name, step, sel) if sel else None
         body = orjson.dumps(document(pair, step, found))
         status = 422 if found and found.notices else 200
@@ -162,13 +163,15 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     async def as_text(request: Request) -> Response:
         step = request.path_params["step"]
         pair = await compared.at(request.path_params["pair"], step)
-        sel = selected_in(request)
+        sel = view_in(request).sel
         found = await compared.selected(pair.name, step, sel) if sel else None
         return PlainTextResponse(plain(pair, step, found), 422 if found and found.notices else 200)
 
     @routes.post("/c")
     async def choose(request: Request) -> Response:
-        """`scenario`: a run or a shipped scenario; `policy`, as often as wanted."""
+        """`scenario`: a run or a shipped scenario; `policy`, as often as wanted; `step`, or the
+        first divergence.
+        """
         form = await request.form()
         scenario = str(form.get("scenario", "")).strip()
         chosen = list(dict.fromkeys(str(name).strip() for name in form.getlist("policy")))
@@ -176,7 +179,12 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             raise HTTPException(422, "A comparison needs a scenario and at least one policy.")
         for name in chosen:
             policies.get(name)
-        return RedirectResponse(await chosen_url(runs, scenario, chosen), 303)
+        wanted = str(form.get("step", "")).strip()
+        if wanted and not (wanted.isascii() and wanted.isdecimal()):
+            raise HTTPException(422, f"step is a number, not “{wanted[:40]}”.")
+        step = int(wanted[:9]) if wanted else None
+        way = await chosen_url(runs, scenario, chosen, step, view_in(request))
+        return RedirectResponse(way, 303)
 
     routes.add_route("/c/{pair}/{step:int}.json", as_json)
     routes.add_route("/c/{pair}/{step:int}.txt", as_text)
@@ -187,18 +195,22 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     return routes
 
 
-def selected_in(request: Request) -> str:
-    return view_of(request.query_params).sel
+def view_in(request: Request) -> View:
+    return view_of(request.query_params).shared
 
 
-async def chosen_url(runs: RunService, scenario: str, chosen: list[str]) -> str:
+async def chosen_url(
+    runs: RunService, scenario: str, chosen: list[str], step: int | None, view: View
+) -> str:
     """One policy is compared with the run, two with each other, more make a matrix."""
     if len(chosen) >= MANY:
         return f"{matrix_url(scenario)}?{urlencode([('policy', name) for name in chosen])}"
     text, own = await text_of(runs, scenario)
     pair = chosen if len(chosen) > 1 else [own, chosen[0]]
     made = [await runs.create(text, policy) for policy in pair]
-    return compare_url(made[0].id, made[1].id)
+    if step is not None:
+        made[0].check_step(step)
+    return compare_url(made[0].id, made[1].id, step) + view.query
 
 
 async def text_of(runs: RunService, name: str) -> tuple[str, str]:

@@ -12,9 +12,8 @@ from html import escape
 import jinja2
 from jinja2_fragments import render_block
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
-from app.service import LoadedRun
 from app.trace.history import neighbours
 from app.trace.subject import BadSelection, Subject
 from app.urls import compare_url, step_url
@@ -31,15 +30,24 @@ from .view import View
 RIGHT = "right:"
 LABEL = re.compile(r"([fs]\d+)(?!\w)(.*)", re.DOTALL)
 
+KEEPS = re.compile(r'((?:href|action)="[^"?]+)(" data-keeps="(left|right)")')
+"""Links to other policies: one side stays as it is, and with it the names of its things."""
+
 
 class Side(Struct, frozen=True):
-    """One side: `path` is its step in the explorer, `view` the selection in its own words."""
+    """One side: `path` is its step in the explorer, `view` the selection in its own words.
+
+    `places` has the place of each of its steps in the comparison, `writes` the places at which it
+    changed.
+    """
 
     side: str
     policy: str
     path: str
     view: View
     picked: Picked | None
+    places: tuple[int, ...]
+    writes: tuple[int, ...]
 
 
 class Selected(Struct, frozen=True):
@@ -96,15 +104,12 @@ def selected(blame: Blame, pair: Pair, base: str, step: int, name: str) -> Selec
         found = subjects(blame, pair, name)
     except BadSelection as bad:
         return Selected(base, step, "", "", (), (), None, None, (notice_of(bad, "sel"),))
-    sides = tuple(
-        side_of(blame, loaded, step, which, subject)
-        for loaded, which, subject in zip((pair.left, pair.right), SIDES, found, strict=True)
-    )
+    sides = tuple(side_of(blame, pair, step, which, subject) for which, subject in enumerate(found))
     left, right = found
     known = left or right
     assert known is not None
     label = LABEL.fullmatch(str(known)) if left is None else None
-    writes = tuple(sorted({n for side in sides if side.picked for n in side.picked.writes}))
+    writes = tuple(sorted({n for side in sides for n in side.writes}))
     previous, following = neighbours(writes, step)
     return Selected(
         base=base,
@@ -119,13 +124,14 @@ def selected(blame: Blame, pair: Pair, base: str, step: int, name: str) -> Selec
     )
 
 
-def side_of(
-    blame: Blame, loaded: LoadedRun, step: int, which: str, subject: Subject | None
-) -> Side:
-    here = min(step, loaded.last)
+def side_of(blame: Blame, pair: Pair, number: int, which: int, subject: Subject | None) -> Side:
+    loaded, places = (pair.left, pair.right)[which], pair.ways.places[which]
+    here = pair.ways.at[which][number]
     view = View(sel=str(subject or ""))
     it = None if subject is None else picked(blame, loaded, here, subject, view)
-    return Side(which, loaded.stored.policy, step_url(loaded.id, here), view, it)
+    writes = () if it is None else tuple(places[n] for n in it.writes)
+    path = step_url(loaded.id, here)
+    return Side(SIDES[which], loaded.stored.policy, path, view, it, places, writes)
 
 
 def block_of(templates: jinja2.Environment, found: Selected) -> str:
@@ -133,36 +139,40 @@ def block_of(templates: jinja2.Environment, found: Selected) -> str:
     return render_block(templates, "compare_selected.html", "selected", values)
 
 
-def swapped_name(found: Selected) -> str:
-    """What the selection is called when the sides are swapped."""
-    left, right = (side.picked and side.picked.subject for side in found.sides)
-    return right or (f"{RIGHT}{left}" if LABEL.fullmatch(left or "") else left or "")
-
-
 def dressed(
-    templates: jinja2.Environment, page: str, pair: Pair, found: Selected, name: str
-) -> str:
-    """A comparison's page as a link with a selection shows it, so that it needs no script."""
-    view = View(sel=found.sel or name)
-    page = dress(page, found.base, view, block_of(templates, found), "", found.sel, ())
-    at = f"{found.base}/{found.step}"
-    ways = {f"{at}.{twin}": view for twin in ("json", "txt")}
-    if found.sides:
-        ways[compare_url(pair.right.id, pair.left.id, found.step)] = View(swapped_name(found))
-        ways |= {side.path: side.view for side in found.sides}
+    templates: jinja2.Environment, page: str, pair: Pair, step: int, view: View,
+    found: Selected | None,
+) -> str:  # fmt: skip
+    """A comparison's page as a link with a view shows it, so that it needs no script.
+
+    `found` is what the view selects, None for nothing.
+    """
+    base = compare_url(pair.left.id, pair.right.id)
+    sel = found.sel if found else ""
+    view = replace(view, sel=sel or view.sel)
+    page = dress(page, base, view, block_of(templates, found) if found else "", "", sel, ())
+    sides = found.sides if found else ()
+    left, right = [side.view.sel for side in sides] or ["", ""]
+    theirs, ours = (f"{RIGHT}{own}" if LABEL.fullmatch(own) else own for own in (right, left))
+    ways = {f"{base}/{step}.{twin}": View(sel=view.sel) for twin in ("json", "txt")}
+    swapped = compare_url(pair.right.id, pair.left.id, step)
+    ways[swapped] = replace(view, sel=right or ours)
+    for loaded, at, own in zip((pair.left, pair.right), pair.ways.at, (left, right), strict=True):
+        ways[step_url(loaded.id, at[step])] = replace(view, sel=own)
     for path, said in ways.items():
         page = page.replace(f'href="{path}"', f'href="{path}{escape(said.query)}"')
-    for side in found.sides:
-        page = mark_lane(page, found.base, side)
+    kept = {"left": replace(view, sel=left), "right": replace(view, sel=theirs)}
+    page = KEEPS.sub(lambda way: f"{way[1]}{escape(kept[way[3]].query)}{way[2]}", page)
+    for side in sides:
+        page = mark_lane(page, base, side)
     return page
 
 
 def mark_lane(page: str, base: str, side: Side) -> str:
     """A side's line of the timeline shows which of its steps wrote what is selected."""
-    writes = set(side.picked.writes) if side.picked else set()
     link = re.compile(rf'<a (href="{re.escape(base)}/(\d+)[^"]*" data-side="{side.side}")')
 
     def mark(found: re.Match[str]) -> str:
-        return f'<a class="wrote" {found[1]}' if int(found[2]) in writes else found[0]
+        return f'<a class="wrote" {found[1]}' if int(found[2]) in side.writes else found[0]
 
     return link.sub(mark, page)

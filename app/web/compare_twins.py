@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from app.service import LoadedRun
-
 from .compare import context_of
 from .compare_pair import Pair
 from .compare_select import Selected
@@ -23,8 +21,8 @@ def document(pair: Pair, number: int, found: Selected | None) -> Json:
     """A step of a comparison as JSON; with what is selected, when something is."""
     out: Json = {
         "schema": "compare/1",
-        "left": side_document(pair.left),
-        "right": side_document(pair.right),
+        "left": side_document(pair, number, 0),
+        "right": side_document(pair, number, 1),
         "step": number,
         "last": pair.last,
         "headline": headline_of(pair, number, pair.differences(number)),
@@ -54,10 +52,13 @@ def picked_document(picked: Picked | None) -> Json | None:
     }
 
 
-def side_document(loaded: LoadedRun) -> Json:
+def side_document(pair: Pair, number: int, side: int) -> Json:
+    """`step` is the run's own number of the step here, null where only the other side has one."""
+    loaded = (pair.left, pair.right)[side]
     return {
         "run": loaded.id,
         "policy": loaded.stored.policy,
+        "step": pair.ways.step_or_none(side, number),
         "steps": loaded.last,
         "violations": {kind: at for kind, at in loaded.run.verdicts.items() if at is not None},
     }

@@ -51,19 +51,16 @@ def headline_of(pair: Pair, number: int, found: tuple[Difference, ...]) -> str:
     return f"They agree again. The last divergence was step {since}."
 
 
-def counterpart_of(pair: Pair, number: int) -> str:
-    """Where the left's step is on the right, when steps left out or put in have moved it."""
-    left, right = ([s.text for s in run.run.scenario.steps] for run in (pair.left, pair.right))
-    shift = len(right) - len(left)
-    same = 0
-    while same < min(len(left), len(right)) and left[-1 - same] == right[-1 - same]:
-        same += 1
-    if not shift or not len(left) - same < number <= len(left):
-        return ""
-    return (
-        f"Steps are paired by number, and the texts differ: step {number} on the left is step "
-        f"{number + shift} on the right."
-    )
+def standing_of(pair: Pair, number: int) -> str:
+    """How a place's steps stand to each other when the two do not simply count alike."""
+    steps = [pair.ways.step_or_none(side, number) for side in range(2)]
+    if None in steps:
+        lacking = steps.index(None)
+        has, lacks = ("right", "left") if lacking == 0 else ("left", "right")
+        why = f": the {lacks} has ended" if pair.ways.ended(lacking, number) else ""
+        return f"Only the {has} has this step{why}."
+    left, right = steps
+    return "" if left == right else f"Step {left} on the left is step {right} on the right."
 
 
 def count_of(found: tuple[Difference, ...]) -> str:
@@ -74,15 +71,15 @@ def remarks_of(pair: Pair) -> list[str]:
     out = []
     left, right = pair.left, pair.right
     if not pair.same_text:
-        out.append(
-            "The two runs have different texts: step n of one stands beside step n of the other."
+        alone = ", ".join(
+            f"{pair.ways.alone(side)} on the {name}"
+            for side, name in enumerate(("left", "right"))
+            if pair.ways.alone(side)
         )
-    if left.last != right.last:
-        early, late = sorted((left, right), key=lambda run: run.last)
-        out.append(
-            f"{early.stored.policy} ends at step {early.last}, {late.stored.policy} at step "
-            f"{late.last}: the shorter one stays at its last state."
-        )
+        words = "The two runs have different texts: steps that say the same stand side by side."
+        if alone:
+            words += f" Steps without a counterpart: {alone}; there the other side stays as it was."
+        out.append(words)
     out += [
         f"{run.id} was recorded with engine {run.engine}; today's plays it otherwise from step "
         f"{run.differs_from} on."

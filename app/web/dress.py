@@ -13,6 +13,7 @@ from html import escape, unescape
 from .view import View
 
 QUERY_LINK = re.compile(r'href="(\?[^"]*)"')
+COMPARE_LINK = re.compile(r'href="(/m/[^"?]+/\d+)"(?! data-keeps)')
 LINKED = re.compile(r'class="([^"]*)" data-link="([^"]*)"(?: data-at="([^"]*)")?')
 PICK = re.compile(r'class="(pick[^"]*)" data-link="([^"]*)" data-sel="([^"]*)"')
 SHARED_URL = re.compile(r'(<meta property="og:url" content="[^"]*)"')
@@ -25,9 +26,10 @@ def dress(
     page: str, base: str, view: View, inspector: str, watch: str, sel: str, writes: tuple[int, ...]
 ) -> str:
     """`sel` is the selection's right spelling, "" for none; `writes` the steps that wrote it."""
-    page = INSPECTOR.sub(lambda _: inspector.strip(), page, count=1)
-    page = WATCH.sub(lambda _: watch.strip(), page, count=1)
-    page = page.replace('<html lang="en"', f'<html lang="en" data-pane="{view.shown_tab}"', 1)
+    page = INSPECTOR.sub(lambda found: inspector.strip() or found[0], page, count=1)
+    page = WATCH.sub(lambda found: watch.strip() or found[0], page, count=1)
+    shown = f'data-pane="{view.shown_tab}"' + (f' data-only="{view.only}"' if view.only else "")
+    page = page.replace('<html lang="en"', f'<html lang="en" {shown}', 1)
     page = page.replace('data-pane="why" aria-current="true">', 'data-pane="why">', 1)
     tab = f'id="tab-{view.shown_tab}" data-pane="{view.shown_tab}"'
     page = page.replace(tab, f'{tab} aria-current="true"', 1)
@@ -51,6 +53,7 @@ def carry(page: str, base: str, view: View) -> str:
     """Links to steps keep the view, and links that change the view keep the rest of it."""
     query = escape(view.query)
     steps = re.compile(rf'href="({re.escape(base)}/\d+(?:/share)?)(\?[^"]*)?"')
+    shared = escape(view.shared.query)
 
     def step(found: re.Match[str]) -> str:
         given = found[2] or ""
@@ -62,13 +65,18 @@ def carry(page: str, base: str, view: View) -> str:
 
     head, body, rest = page.partition("<body")
     rest = QUERY_LINK.sub(change, steps.sub(step, rest))
-    fields = "".join(
-        f'<input type="hidden" name="{name}" value="{escape(value)}">'
-        for name, value in (("sel", view.sel), ("tab", view.tab), ("watch", ",".join(view.watch)))
-        if value
-    )
+    rest = COMPARE_LINK.sub(lambda found: f'href="{found[1]}{shared}"', rest)
+    fields = hidden_fields(view)
     form = re.compile(rf'(<form [^>]*action="{re.escape(base)}/step"[^>]*>)')
     return head + body + form.sub(rf"\1{fields}", rest)
+
+
+def hidden_fields(view: View) -> str:
+    """For a form that leads to a step."""
+    return "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in view.said.items()
+    )
 
 
 def light(page: str, sel: str) -> str:

@@ -1,4 +1,4 @@
-"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=&sel=`."""
+"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=&sel=&only=`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ from .fragments import PageCache, answer
 from .pick import selectable
 from .picture import Picture, Pictures
 from .templating import THEMES, look_of
-from .view import SAFE, View
+from .view import ONLY, SAFE, view_of
 
-CHOICES = {"theme": ("auto", *THEMES), "ui": ("full", "min"), "keys": ("focus", "off")}
+CHOICES = {
+    "theme": ("auto", *THEMES),
+    "ui": ("full", "min"),
+    "keys": ("focus", "off"),
+    "only": ONLY,
+}
 """Values of the parameters that are words; the first one is the default."""
 PARAMETERS = (
     ("theme", "auto, light, dark", "auto follows the reader's system"),
@@ -46,6 +51,7 @@ PARAMETERS = (
         "f0, f0.ref, A.buf[0].w …",
         "marked, with its value; the link to the page keeps it",
     ),
+    ("only", "all, changed", "changed leaves what the step did not change as an outline"),
 )
 MESSAGES = (
     ("{step: 7}", "show that step; beyond from and to is an error"),
@@ -64,6 +70,7 @@ class Frame(Struct, frozen=True):
     theme: str
     ui: str
     keys: str
+    only: str
     first: int
     last: int
     sel: str = ""
@@ -118,8 +125,8 @@ def frame_of(request: Request, loaded: LoadedRun, step: int, blame: Blame) -> Fr
         sel = str(blame.subject(loaded, sel)) if sel else ""
     except BadSelection as bad:
         raise HTTPException(422, f"sel: {bad} Nearest: {', '.join(bad.near)}.") from None
-    theme, ui, keys = (choice(request, name) for name in CHOICES)
-    return Frame(theme, ui, keys, first, last, sel)
+    theme, ui, keys, only = (choice(request, name) for name in CHOICES)
+    return Frame(theme, ui, keys, only, first, last, sel)
 
 
 def marked(picture: Picture, bit: str, sel: str) -> str:
@@ -187,7 +194,7 @@ def context_of(
         previous=at(step - 1),
         next=at(step + 1),
         pattern=embed_url(loaded.id, 0).removesuffix("0") + "{step}" + query,
-        full=step_url(loaded.id, step) + View(sel=frame.sel).query,
+        full=step_url(loaded.id, step) + view_of({"sel": frame.sel, "only": frame.only}).query,
     )
 
 

@@ -36,6 +36,7 @@ from .matrix import (
     summary,
 )
 from .templating import look_of
+from .view import view_of
 
 Json = dict[str, Any]
 Key = tuple[str, tuple[str, ...]]
@@ -279,16 +280,18 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         return HTMLResponse(body, headers={"Cache-Control": "no-cache", "Vary": "Cookie"})
 
     @routes.get("/m/{name}/{policy}/{step:int}")
-    async def cell(name: str, policy: str, step: int) -> Response:
+    async def cell(request: Request, name: str, policy: str, step: int) -> Response:
         """A step under one policy, or two policies compared at it."""
+        view = view_of(request.query_params)
         text, _ = await text_of(runs, name)
         left, dots, right = policy.partition("..")
         loaded = await runs.create(text, left)
         loaded.check_step(step)
         if not dots:
-            return RedirectResponse(step_url(loaded.id, step), 303)
+            return RedirectResponse(step_url(loaded.id, step) + view.query, 303)
         other = await runs.create(text, right)
-        return RedirectResponse(compare_url(loaded.id, other.id, step), 303)
+        way = compare_url(loaded.id, other.id, step) + view.shared.query
+        return RedirectResponse(way, 303)
 
     @routes.get("/m/{name}/{pair}")
     async def two(name: str, pair: str) -> Response:

@@ -20,11 +20,11 @@ from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url
 
 from .offline import MAX_STEPS
 from .qr import qr_svg
-from .templating import look_of
-from .view import SAFE, View
+from .templating import IN_LINKS, look_of
+from .view import SAFE, view_of
 
 EMBED_HEIGHT = 450
-VIEW = ("sel", "tab", "watch", "only", "level", "view")
+CHOSEN = ("sel", "tab", "watch", "only", *IN_LINKS)
 """Parameters of a step's page that change what is shown of it, and nothing else."""
 VIEW_LETTERS = 400
 """More would not fit a QR code that a phone can read."""
@@ -66,7 +66,7 @@ def embed_code(address: str, loaded: LoadedRun, step: int, title: str) -> str:
 
 def chosen_of(request: Request) -> str:
     """What the reader has selected and how it is shown stays in the link."""
-    given = {k: v for k, v in request.query_params.items() if k in VIEW}
+    given = {k: v for k, v in request.query_params.items() if k in CHOSEN}
     return fitting(f"?{urlencode(given, safe=SAFE)}" if given else "")
 
 
@@ -97,7 +97,7 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     title = loaded.run.scenario.title or "Untitled scenario"
     view = chosen_of(request)
     link = absolute(request, step_url(loaded.id, step) + view)
-    marked = fitting(View(sel=request.query_params.get("sel", "")).query)
+    marked = fitting(view_of(request.query_params).shared.query)
     return ShareContext(
         run_id=loaded.id,
         title=title,

@@ -30,13 +30,12 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "size": ("normal", "large", "larger"),
     "level": ("kernel", "student"),
     "view": ("drawing", "table"),
-    "only": ("all", "changed"),
     "tab": ("grid", "why", "events"),
     "keys": ("all", "few"),
 }
 """What a reader may choose, the default first: cookies, and `data-` attributes of <html>. A
 fragment is the same whatever was chosen."""
-IN_LINKS = ("level", "view", "only")
+IN_LINKS = ("level", "view")
 """Choices that a link may make (`?view=table`): they are for the reader of the link, too."""
 THEMES = CHOICES["theme"][1:]
 YEAR = 365 * 24 * 3600
@@ -57,7 +56,6 @@ class Look(Struct, frozen=True):
     size: str = ""
     level: str = ""
     view: str = ""
-    only: str = ""
     tab: str = ""
     keys: str = ""
 

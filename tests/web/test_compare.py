@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import partial
 
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.settings import Settings
 from app.web import compare, templating
+from app.web.compare_steps import Ways, aligned
 from tests.web.serving import FORKS, LEAK, make_run
 from tests.web.test_explorer import names_in
 
@@ -62,11 +64,100 @@ def test_before_the_divergence_nothing_is_marked(app: FastAPI, client: TestClien
     assert "Nothing differs" in page
 
 
-def test_steps_that_moved_are_told(app: FastAPI, client: TestClient) -> None:
+def test_a_step_left_out_leaves_a_gap_and_moves_nothing_else(
+    app: FastAPI, client: TestClient
+) -> None:
     without = make_run(app, LEAK.replace("B munmap buf\n", ""))
     url = f"/c/{make_run(app, LEAK)}..{without}"
-    assert "paired by number" not in client.get(f"{url}/4").text
-    assert "step 7 on the left is step 6 on the right" in client.get(f"{url}/7").text
+    for place in range(9):
+        found = client.get(f"{url}/{place}.json").json()
+        assert "step" not in {d["kind"] for d in found["differences"]}
+        assert found["left"]["step"] == place
+        assert found["right"]["step"] == (None if place == 5 else place - (place > 5))
+    page = client.get(f"{url}/5").text
+    assert "Only the left has this step." in page
+    assert "This run does not have the step: it stays as it was after its step 4." in page
+    behind = client.get(f"{url}/7").text
+    assert "Step 7 on the left is step 6 on the right." in behind
+    assert '<span class="own-step">its step 6</span>' in behind
+    assert "Step 4 on the left" not in client.get(f"{url}/4").text
+    assert client.get(f"{url}/9").status_code == 404
+
+
+def test_the_first_divergence_is_the_first_real_one(app: FastAPI, client: TestClient) -> None:
+    """A read that is left out changes nothing; by number every step behind it would differ."""
+    text = "A mmap buf 1\nA write buf 1\nA read buf\nA fork B\nB write buf 2\nA read buf\n"
+    url = f"/c/{make_run(app, text)}..{make_run(app, text.replace('A read buf', '#', 1))}"
+    assert client.get(url).headers["location"] == f"{url}/0"
+    for place in range(7):
+        assert client.get(f"{url}/{place}.json").json()["differences"] == []
+    assert "The two never diverge" in client.get(f"{url}/6").text
+    fork = f"/c/{make_run(app, text)}..{make_run(app, text.replace('B write buf 2', '#'))}"
+    assert client.get(fork).headers["location"] == f"{fork}/5"
+    swapped = "..".join(reversed(fork.removeprefix("/c/").split("..")))
+    assert client.get(f"/c/{swapped}").headers["location"] == f"/c/{swapped}/5"
+
+
+def test_of_two_equal_steps_the_one_that_was_left_out_is_missing(app: FastAPI) -> None:
+    text = "A mmap buf 1\nA write buf 1\nA write buf 1\nA read buf\n"
+    whole, less = make_run(app, text), text.replace("A write buf 1\n", "", 1)
+    runs = app.state.runs
+    loaded = asyncio.run(runs.load(whole))
+    known = asyncio.run(runs.create(less, None, (whole, 1)))
+    assert Ways.of(loaded, known).at[1] == (0, 1, 1, 2, 3)
+    assert Ways.of(known, loaded).at[0] == (0, 1, 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "acts"),
+    [
+        ("abc", "abc", "===" ),
+        ("abcd", "acd", "=<=="),
+        ("acd", "abcd", "=>=="),
+        ("abc", "abxyz", "==?>>"),
+        ("abcde", "xbcd", "?===<"),
+        ("", "ab", ">>"),
+        ("aab", "ab", "=<="),
+    ],
+)  # fmt: skip
+def test_steps_are_paired_by_what_they_say(left: str, right: str, acts: str) -> None:
+    """= the same, ? another in its place, < and > on one side alone."""
+    signs = {(True, True): "=?", (True, False): "<", (False, True): ">"}
+    found = aligned(left, right, 0)
+    assert len(found) == len(acts)
+    assert all(sign in signs[act] for sign, act in zip(acts, found, strict=True))
+    ways = Ways.along(found)
+    assert ways.last == len(acts)
+    for side, text in enumerate((left, right)):
+        assert [ways.at[side][place] for place in ways.places[side]] == list(range(len(text) + 1))
+    mirrored = aligned(right, left, 0)
+    assert [(b, a) for a, b in mirrored] == found
+
+
+def test_long_texts_are_paired_in_time() -> None:
+    """What is too long for a comparison of texts is paired by number behind what is the same."""
+    left, right = ("r", *("ab" * 1500)), ("r", "x", *("ba" * 1499), "c")
+    assert len(aligned(left, right, 0)) == len(left)
+
+
+def test_what_only_one_side_violates_is_a_divergence(app: FastAPI, client: TestClient) -> None:
+    less = LEAK.replace("A write buf[0] 42\n", "")
+    url = f"/c/{make_run(app, LEAK, 'mapcount')}..{make_run(app, less, 'mapcount')}"
+    found = client.get(f"{url}/6.json").json()
+    told = {d["subject"]: (d["left"], d["right"]) for d in found["differences"]}
+    assert told["properties"] == ("violates isolation I2", "no such step")
+    assert found["divergences"][0] == 6
+    page = client.get(f"{url}/7").text
+    assert f'<a class="tag bad" href="{url}/6">✗ isolation: step 6</a>' in page
+
+
+def test_a_selection_is_followed_across_a_gap(app: FastAPI, client: TestClient) -> None:
+    less = LEAK.replace("B munmap buf\n", "")
+    url = f"/c/{make_run(app, LEAK)}..{make_run(app, less)}"
+    page = client.get(f"{url}/6?sel=A.buf[0]").text
+    right = page.partition('class="of-side" data-side="right"')[2]
+    assert 'data-writes="1 2 3 6"' in right.partition(">")[0]
+    assert re.search(rf'href="{url}/6(\?[^"]*)?" title="A write buf\[0\] 42"', right)
 
 
 def test_references_of_lru_batches_are_shown_and_are_no_divergence(
@@ -163,12 +254,13 @@ def test_texts_and_lengths_may_differ(app: FastAPI, client: TestClient) -> None:
     url = f"/c/{make_run(app, LEAK)}..{make_run(app, SHORT)}"
     page = client.get(f"{url}/8").text
     assert "different texts" in page
-    assert "the shorter one stays at its last state" in page
+    assert "2 on the left; there the other side stays as it was" in page
+    assert "Only the left has this step: the right has ended." in page
     assert "This run ended at step 6." in page
     assert client.get(f"{url}/9").status_code == 404
     other = f"/c/{make_run(app, FORKS)}..{make_run(app, LEAK)}"
-    found = client.get(f"{other}/3.json").json()
-    assert found["differences"][0]["kind"] == "step"
+    found = client.get(f"{other}/1.json").json()["differences"]
+    assert (found[0]["kind"], found[0]["left"]) == ("step", "A mmap buf 4")
 
 
 def test_every_step_of_every_kind_of_pair_renders(app: FastAPI, client: TestClient) -> None:

@@ -131,7 +131,7 @@ def test_the_panel_keeps_its_order_and_is_one_for_both_levels(
     assert "A writes 42 to buf[0]." in page
     assert "✗ g is owed 7" in page
     fragment = {"HX-Request": "true"}
-    plainly = {"cookie": "level=student; view=table; only=changed"}
+    plainly = {"cookie": "level=student; view=table"}
     one = client.get(f"/r/{run}/6", headers=fragment).text
     assert one == client.get(f"/r/{run}/6", headers=fragment | plainly).text
 
@@ -151,8 +151,8 @@ def test_choices_in_cookies_links_and_forms(app: FastAPI, client: TestClient) ->
     run = make_run(app, LEAK)
     page = client.get(f"/r/{run}/3", headers={"cookie": "level=student; keys=few; view=wrong"})
     assert '<html lang="en" data-level="student" data-keys="few">' in page.text
-    linked = client.get(f"/r/{run}/3?view=table&only=changed")
-    assert '<html lang="en" data-view="table" data-only="changed">' in linked.text
+    linked = client.get(f"/r/{run}/3?view=table")
+    assert '<html lang="en" data-view="table">' in linked.text
     assert "view=table" in linked.headers["set-cookie"]
     client.cookies.clear()
     wrong = client.get(f"/r/{run}/3?level=genius")
