@@ -1,4 +1,4 @@
-"""The command line: `cowscope serve|trace|compare|conform|policies`."""
+"""The command line: `cowscope serve|trace|compare|conform|repro|policies`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app import policies, upkeep
+from app.repro import Origin, TooManyPages, c_program, in_real_sizes
 from app.scenario import Scenario, ScenarioErrors, parse
 from app.trace import KINDS, BadTrace, Conformance, Run, conform_file, play
 from app.trace.run import outcome_code
@@ -225,6 +226,30 @@ def as_json(found: Conformance) -> dict[str, object]:
         "mismatch": mismatch
         and {name: getattr(mismatch, name) for name in mismatch.__struct_fields__},
     }
+
+
+@app.command()
+def repro(
+    file: File,
+    out: Annotated[
+        Path | None, typer.Option("-o", metavar="OUT.c", help="write it there, not to stdout")
+    ] = None,
+) -> None:
+    """Print a C program that plays a scenario on the running kernel and reports in TAP."""
+    scenario = load(file)
+    try:
+        text = c_program(scenario, in_real_sizes(scenario), Origin(policy=scenario.policy or ""))
+    except TooManyPages as error:
+        raise fail(f"{file}: {error}", BAD_INPUT) from error
+    except ScenarioErrors as errors:
+        raise report(file, errors) from errors
+    try:
+        if out is None:
+            sys.stdout.buffer.write(text.encode())
+        else:
+            out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise fail(f"{error.filename}: {error.strerror}", CANNOT) from error
 
 
 @app.command("policies")

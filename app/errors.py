@@ -122,7 +122,7 @@ def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
     elif path.startswith("/c/"):
         left, _, right = error.run_id.partition("..")
         nearest = compare_url(left, right, error.last)
-    elif path.endswith((".json", ".txt")):
+    elif path.endswith((".json", ".txt", ".c")):
         nearest = step_twin_url(error.run_id, error.last, path.rsplit(".", 1)[1])
     else:
         nearest = step_url(error.run_id, error.last)
@@ -277,7 +277,7 @@ def respond(request: Request, problem: Problem) -> Response:
     if json or ("json" in accept and "html" not in accept):
         body = orjson.dumps(problem.document(path), option=orjson.OPT_NON_STR_KEYS)
         response = Response(body, problem.status, media_type=PROBLEM_JSON)
-    elif path.endswith((".txt", ".cow")):
+    elif path.endswith((".txt", ".cow", ".c")):
         response = Response(plain(problem), problem.status, media_type="text/plain")
     else:
         page: ErrorPage = getattr(request.app.state, "error_page", bare_page)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from app.service.runs import RunService
 from app.settings import Settings
 
-from . import embed, files, share, twins
+from . import embed, files, reproducer, share, twins
 from .picture import Pictures
 
 
@@ -18,6 +18,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
     routes = APIRouter(include_in_schema=False)
     routes.include_router(twins.router(runs, pictures, settings))
     routes.include_router(files.router(runs, templates, pictures, settings))
+    routes.include_router(reproducer.router(runs, settings))
     routes.include_router(embed.router(runs, templates, pictures, settings))
     routes.include_router(share.router(runs, templates))
     return routes

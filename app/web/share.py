@@ -83,6 +83,7 @@ def files_of(loaded: LoadedRun, step: int) -> tuple[tuple[str, str, str, str], .
         (step_twin_url(loaded.id, step, "png"), "PNG", "this step's card", f"{at}.png"),
         (step_twin_url(loaded.id, step, "json"), "JSON", "this step's state", f"{at}.json"),
         (run_twin_url(loaded.id, "cow"), "Scenario", "the run's text", f"{name}.cow"),
+        (step_twin_url(loaded.id, step, "c"), "C", "a kernel plays the steps to here", f"{at}.c"),
         (run_twin_url(loaded.id, "json"), "Trace", "the whole run as JSON", f"{name}.json"),
     ]
     if loaded.last < MAX_STEPS:

@@ -53,6 +53,25 @@ def test_trace_prints_a_line_for_each_step(file: str) -> None:
     assert "linux: no violation" in result.stdout
 
 
+def test_repro_prints_c_or_writes_it(file: str, tmp_path: Path) -> None:
+    result = run("repro", file)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("/*\n * a copy\n")
+    assert "int main(int argc, char **argv)" in result.stdout
+    out = tmp_path / "copy.c"
+    assert run("repro", file, "-o", str(out)).exit_code == 0
+    assert out.read_text() == result.stdout
+    nowhere = run("repro", file, "-o", str(tmp_path / "no" / "copy.c"))
+    assert (nowhere.exit_code, nowhere.stdout) == (3, "")
+    assert "No such file or directory" in nowhere.stderr
+    bad = run("repro", "-", stdin="A mmap buf 1\nA wriet buf 1\n")
+    assert bad.exit_code == 2
+    assert bad.stderr.startswith("-:2:3: ")
+    large = run("repro", "-", stdin="huge: 2\nA mmap buf 2000\n")
+    assert large.exit_code == 2
+    assert "the limit is 65,536" in large.stderr
+
+
 def test_trace_prints_one_document(file: str) -> None:
     result = run("trace", file, "--json", "--policy", "refcount@5.9")
     document = json.loads(result.stdout)

@@ -23,6 +23,7 @@ from app.web import card, ink, offline
 from app.web.picture import Pictures, standalone
 from tests.web.serving import FORKS, LEAK, make_run
 
+TEXT = "text/plain; charset=utf-8"
 HOSTILE = "</script><script>alert(1)</script><!-- ]]> \" ' &amp; \u2028 </style></title>"
 
 
@@ -273,7 +274,7 @@ def test_the_share_page_has_everything_that_works(client: TestClient, leak: str)
     assert frame.get("title") == "vmsplice leak: step 6 of 8 under mapcount"
     assert client.get(frame.get("src", "")).status_code == 200
     files = re.findall(r'<a class="btn" href="([^"]+)"', html)
-    assert len(files) == 7
+    assert len(files) == 8
     for path in files:
         assert client.get(path).status_code == 200, path
     assert f'aria-label="QR code of http://testserver/r/{leak}/6"' in html
@@ -322,3 +323,35 @@ def test_the_sheet_shows_every_step_once(app: FastAPI, client: TestClient, forks
     parts = re.findall(r'<a class="chip" href="([^"]+)"', client.get(f"/r/{long}/sheet").text)
     seen = [n for part in parts for n in number.findall(client.get(part).text)]
     assert seen == [str(n) for n in range(62)]
+
+
+# -- the program ------------------------------------------------------------------------------
+
+
+def test_a_run_and_a_step_are_programs(app: FastAPI, client: TestClient, leak: str) -> None:
+    whole, part = client.get(f"/r/{leak}.c"), client.get(f"/r/{leak}/3.c")
+    assert whole.headers["content-type"] == part.headers["content-type"] == TEXT
+    last = app.state.runs.peek(leak).last
+    assert whole.text.count("\t\t.text = ") == last
+    assert part.text.count("\t\t.text = ") == 3
+    assert f"http://testserver/r/{leak}/3\n" in part.text
+    assert "The run itself is of policy mapcount." in whole.text
+    known = client.get(f"/r/{leak}.c", headers={"If-None-Match": whole.headers["etag"]})
+    assert known.status_code == 304
+    share = client.get(f"/r/{leak}/3/share").text
+    assert f'<a class="btn" href="/r/{leak}/3.c" download="cowscope-{leak}-3.c">C</a>' in share
+    assert f'type="text/x-c" href="/r/{leak}/3.c"' in client.get(f"/r/{leak}/3").text
+
+
+def test_no_program_of_a_step_that_is_not(app: FastAPI, client: TestClient, leak: str) -> None:
+    missing = client.get(f"/r/{leak}/99.c")
+    assert missing.status_code == 404
+    assert missing.headers["content-type"] == TEXT
+    assert f"Try /r/{leak}/{app.state.runs.peek(leak).last}.c" in missing.text
+    large = make_run(app, "huge: 2\nA mmap buf 2000\n")
+    answer = client.get(f"/r/{large}.c")
+    assert answer.status_code == 422
+    assert "the limit is 65,536" in answer.text
+    steps = "A read buf[0]\n" * 60
+    much = make_run(app, f"huge: 2\nA mmap buf 256\n{steps}")
+    assert "page-steps is" in client.get(f"/r/{much}.c").text

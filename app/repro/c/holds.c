@@ -1,0 +1,6 @@
+static int holds(struct answer *a, struct handle *h)
+{
+	if (!h->release)
+		a->error = EBADF;
+	return !a->error;
+}

@@ -1,0 +1,33 @@
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#define WP_UNPOPULATED (1 << 13)
+#define WP_ASYNC (1 << 15)
+
+static int uffd = -1;	/* of this mm */
+
+/* Write protection by userfaultfd. `features`: asynchronous, or SIGBUS. */
+static void protect(struct answer *a, unsigned char *to, long pages, int on, long features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect wp = { .mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0 };
+
+	range.range.start = wp.range.start = (unsigned long)to;
+	range.range.len = wp.range.len = pages * PAGE;
+	if (uffd < 0) {
+		int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+		if (fd < 0)
+			fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+		if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
+			skip(a, "userfaultfd: %s", strerror(errno));
+			if (fd >= 0)
+				close(fd);
+			return;
+		}
+		uffd = fd;
+	}
+	if (ioctl(uffd, UFFDIO_REGISTER, &range) || ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
+		a->error = errno;
+}

@@ -1,0 +1,4 @@
+static const char *unless_root(void)
+{
+	return geteuid() ? "it takes root" : 0;
+}
