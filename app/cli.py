@@ -15,7 +15,7 @@ from app import policies, upkeep
 from app.repro import Origin, TooManyPages, c_program, in_real_sizes
 from app.scenario import Scenario, ScenarioErrors, parse
 from app.trace import KINDS, BadTrace, Conformance, Run, conform_file, play
-from app.trace.run import outcome_code
+from app.trace.outcome import outcome_code
 
 OK, FAILED, BAD_INPUT, CANNOT = 0, 1, 2, 3
 

@@ -105,10 +105,12 @@ function showCurrent() {
 // neighbours come into the browser's cache before they are asked for
 const fetched = new Set();
 function prefetch() {
+  const { hide } = $('#explorer').dataset;
   for (const link of document.querySelectorAll('#next[href], #prev[href]')) {
-    if (fetched.has(link.href)) continue;
-    fetched.add(link.href);
-    fetch(link.href, { headers: { 'HX-Request': 'true' }, priority: 'low' }).catch(() => fetched.delete(link.href));
+    const url = link.href.split('?')[0] + (hide ? `?hide=${hide}` : ''); // as a step asks for it
+    if (fetched.has(url)) continue;
+    fetched.add(url);
+    fetch(url, { headers: { 'HX-Request': 'true' }, priority: 'low' }).catch(() => fetched.delete(url));
   }
 }
 

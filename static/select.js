@@ -1,7 +1,7 @@
-// The view: what the links do by themselves (?sel= ?tab= ?watch= ?only=), without loading a page.
+// The view: what the links do by themselves (?sel= ?tab= ?watch= ?only= ?hide=), without loading a page.
 // The address is the only state; steps are swapped by htmx and know nothing of it.
 'use strict';
-const VIEW = ['sel', 'tab', 'watch', 'only'];
+const VIEW = ['sel', 'tab', 'watch', 'only', 'hide'];
 const NARROW = '(max-width: 60rem)'; // one part of the page at a time
 const wholeOf = name => (name.includes(']') ? name.slice(0, name.indexOf(']') + 1) : name.split('.')[0]);
 let view = readView();
@@ -114,6 +114,7 @@ for (const moved of ['htmx:pushedIntoHistory', 'htmx:replacedInHistory']) docume
 // -- everything from the view; once after each change of it, and after each step
 function show() {
   if (!$('#explorer')) return;
+  view.hide = $('#explorer').dataset.hide || ''; // what is hidden is what was drawn without
   const tab = tabOf(view);
   root.dataset.pane = tab;
   if (view.only === 'changed') root.dataset.only = view.only;
@@ -139,10 +140,21 @@ function change(link) {
   if (link.matches('.pick') && next.sel === view.sel) next.sel = '';
   if (!next.sel && next.tab === 'history' && view.sel) next.tab = '';
   if (next.sel && next.sel !== view.sel && next.tab === 'why') next.tab = '';
+  const { hide } = next;
+  const again = hide !== view.hide;
+  next.hide = view.hide;
   if (next.sel && next.sel !== view.sel && $('#why') && matchMedia(NARROW).matches) root.dataset.tab = 'why';
   view = next;
+  if (again) redraw(hide, link);
   show();
   if (link.dataset.says) document.dispatchEvent(new CustomEvent('cowscope:look', { detail: link }));
+}
+
+// A drawing without something is another drawing.
+function redraw(hide, link) {
+  const { base, step } = $('#explorer').dataset;
+  if (window.htmx) visit(`${base}/${step}?hide=${hide}`, $('#first').parentElement);
+  else location.assign(link.href);
 }
 
 document.addEventListener('click', e => {
@@ -164,9 +176,17 @@ document.addEventListener('click', e => {
   }
 }, true);
 
-// a step's fragment is the same for everybody: it is asked for without the view
-const STEP = /^\/[rc]\/[^/?]+\/\d+\?(?!policy=)/;
-document.addEventListener('htmx:configRequest', e => { if (STEP.test(e.detail.path)) e.detail.path = e.detail.path.split('?')[0]; });
+// a step's fragment is the same for everybody who hides the same: it is asked for without the rest of the view
+const STEP = /^\/[rc]\/[^/?]+\/\d+$/;
+document.addEventListener('htmx:configRequest', e => {
+  const [path, query] = e.detail.path.split('?');
+  if (!STEP.test(path)) return;
+  const given = new URLSearchParams(query);
+  const said = given.has('policy') ? [`policy=${given.get('policy')}`] : [];
+  const hide = given.has('hide') ? given.get('hide') : view.hide;
+  if (hide) said.push(`hide=${hide}`);
+  e.detail.path = path + (said.length ? `?${said.join('&')}` : '');
+});
 let focus = '';
 document.addEventListener('htmx:beforeSwap', e => {
   if (e.detail.target.id === 'explorer') focus = document.activeElement?.dataset?.sel || '';
@@ -212,16 +232,17 @@ document.addEventListener('keydown', e => {
     show();
   }
   const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
-  const here = step && document.activeElement?.closest?.('.pick');
+  const here = step && document.activeElement?.closest?.('.picks a');
   if (!here) return;
   e.preventDefault();
-  const all = [...document.querySelectorAll('.picks .pick')];
+  const all = [...document.querySelectorAll('.picks a')];
   all[all.indexOf(here) + step]?.focus();
 }, true);
 
 // a page that was dressed by the server goes on as one that was not
 for (const link of document.querySelectorAll('#explorer a[href]')) {
-  if (!link.matches('.alone, #swap') && STEP.test(link.getAttribute('href'))) link.setAttribute('href', link.getAttribute('href').split('?')[0]);
+  const [path, query] = link.getAttribute('href').split('?');
+  if (query && !query.startsWith('policy=') && !link.matches('.alone, #swap') && STEP.test(path)) link.setAttribute('href', path);
 }
 for (const hidden of document.querySelectorAll('#goto input[type=hidden], #scrubber input[type=hidden]')) hidden.remove();
 addEventListener('pageshow', () => { // boot.js has set what was chosen by then

@@ -16,7 +16,7 @@ from app.engine.operations import Operation, Place
 from app.engine.outcome import Outcome
 from app.scenario import Scenario
 from app.trace import Run, play
-from app.trace.run import outcome_code
+from app.trace.outcome import outcome_code
 
 from .entries import Entries, Row
 from .parts import with_needs

@@ -17,7 +17,7 @@ from app.engine import boot, step
 from app.engine.outcome import NotModelled, Outcome
 from app.scenario import ScenarioErrors, parse
 
-from .run import outcome_json
+from .outcome import outcome_json
 from .state import state
 
 Json = dict[str, Any]

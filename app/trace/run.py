@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -24,12 +22,10 @@ from app.scenario import Scenario, ScenarioError, ScenarioErrors
 
 from .expect import Finding, evaluate
 from .explain import event_json, violation_json
+from .outcome import outcome_code, outcome_json
 from .state import state
 
 Json = dict[str, Any]
-
-FEW = 8
-"""As many values of a read are listed one by one."""
 
 KINDS = ("isolation", "coherence", "spurious-copy", "use-after-free", "invariant")
 """The words for violations, in the order in which pages list them."""
@@ -206,49 +202,6 @@ def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:
             ),
         )
     )
-
-
-def outcome_json(outcome: Outcome) -> Json:
-    """`outcome` of `trace/1`; optional fields are left out where they say nothing."""
-    out: Json = {"value": outcome.value, "error": outcome.error}
-    if outcome.faults is not None:
-        out["faults"] = outcome.faults
-    if outcome.values is not None:
-        out["values"] = list(outcome.values)
-    if outcome.at_page is not None:
-        out["at_page"] = outcome.at_page
-    out["copies"] = outcome.copies
-    if outcome.reason:
-        out["reason"] = outcome.reason
-    return out
-
-
-def values_in_words(values: Sequence[int]) -> str:
-    """What a step read, page by page; of more than a few pages as runs: `1×200 9×30 1×282`."""
-    if len(values) <= FEW:
-        return " ".join(map(str, values))
-    runs = ((value, sum(1 for _ in run)) for value, run in groupby(values))
-    return " ".join(f"{value}×{count}" if count > 1 else str(value) for value, count in runs)
-
-
-def outcome_code(outcome: Outcome, *, runs: bool = False) -> str:
-    """An outcome in a word: error, values, faults and copies, such as `v7 f1 c1`.
-
-    With `runs` many values are told as runs, for people; sums are made of every single one.
-    """
-    parts = []
-    if outcome.error:
-        parts.append(outcome.error)
-    if outcome.value is not None:
-        parts.append(f"v{outcome.value}")
-    if outcome.values is not None:
-        listed = values_in_words(outcome.values).split() if runs else map(str, outcome.values)
-        parts.append("v" + ",".join(listed))
-    if outcome.faults:
-        parts.append(f"f{outcome.faults}")
-    if outcome.copies:
-        parts.append(f"c{outcome.copies}")
-    return " ".join(parts)
 
 
 def chain(before: bytes, machine: Machine, outcome: Outcome, touched: AbstractSet[int]) -> bytes:

@@ -22,25 +22,28 @@ MAX_DIGITS = 6
 
 
 class Asked(Struct, frozen=True):
-    """A step of a run, as a page or as htmx's fragment, which depends on run and step alone."""
+    """A step of a run, as a page or as htmx's fragment, which depends on run and step, and on
+    what is hidden.
+    """
 
     run: str
     step: int
     fragment: bool
     look: Look = Look()
     origin: str = ""
+    hide: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, request: Request, run: str, step: int) -> Self:
+    def of(cls, request: Request, run: str, step: int, hide: tuple[str, ...] = ()) -> Self:
         if "hx-request" in request.headers:
-            return cls(run, step, True)
-        return cls(run, step, False, look_of(request), absolute(request, ""))
+            return cls(run, step, True, hide=hide)
+        return cls(run, step, False, look_of(request), absolute(request, ""), hide)
 
     @property
     def key(self) -> Hashable:
         if self.fragment:
-            return (self.run, self.step)
-        return (self.run, self.step, self.look, self.origin)
+            return (self.run, self.step, self.hide)
+        return (self.run, self.step, self.hide, self.look, self.origin)
 
     def answered(self, request: Request, kept: Kept) -> Response:
         if self.fragment:

@@ -44,11 +44,14 @@ class Blame:
 
     def subject(self, loaded: LoadedRun, name: str) -> Subject:
         """Raises app.trace.subject.BadSelection."""
+        return parse_subject(name, self.directory(loaded))
+
+    def directory(self, loaded: LoadedRun) -> Directory:
         known = self._directories.get(loaded.id)
         if known is None:
             known = directory_of(loaded.run)
             self._directories.put(loaded.id, known)
-        return parse_subject(name, known)
+        return known
 
     def history(self, loaded: LoadedRun, subject: Subject) -> History:
         key = (loaded.id, subject.whole)

@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .compare_steps import Ways
-from .layout import Grip, Item, Layout, bounds, label_at, lay_out_numbered, spans_of, target
+from .layout import Grip, Item, Layout, bounds, label_at, spans_of, target
+from .placing import lay_out_numbered
 
 Json = dict[str, Any]
 Birth = tuple[int, str, str]

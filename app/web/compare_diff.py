@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from app.engine.policy import Policy
-from app.trace.run import values_in_words
+from app.trace.outcome import outcome_words
 
 from .compare_align import Alignment, Names
 from .scene import Cell, cell_of
@@ -247,19 +247,6 @@ def acts(left: Json, right: Json) -> Differences:
     if c != d:
         add(out, "verdict", "properties", ("", "verdict"), c, d)
     return out
-
-
-def outcome_words(outcome: Json) -> str:
-    words = [str(outcome["error"])] if outcome.get("error") else []
-    if outcome.get("value") is not None:
-        words.append(f"reads {outcome['value']}")
-    if outcome.get("values") is not None:
-        words.append(f"reads {values_in_words(outcome['values'])}")
-    if outcome.get("faults") is not None:
-        words.append(f"{outcome['faults']} faults" if outcome["faults"] != 1 else "1 fault")
-    copies = outcome.get("copies", 0)
-    words.append(f"{copies} copies" if copies != 1 else "1 copy")
-    return ", ".join(words)
 
 
 def verdict_words(step: Json) -> str:

@@ -13,6 +13,7 @@ from .compare_pair import Pair
 from .drawing import MIDDLE
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, HANDLE_PITCH, Layout
 from .marks import text
+from .ticks import Lane, Tick
 from .timeline import LANE, LEFT, MAX_LABELS, RIGHT, WIDTH, WINDOW
 
 TOP = 52
@@ -121,7 +122,7 @@ def draw(pair: Pair, current: int, base: str) -> str:
         y = TOP + LANE * (lane + 0.5)
         end = min(pair.ways.places[lane][-1], last)
         name = loaded.stored.policy
-        life = timeline.Lane(name, "", 0, end, clipped(name))
+        life = Lane(name, "", 0, end, clipped(name))
         out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):
             step = pair.ways.step_or_none(lane, number)
@@ -173,7 +174,7 @@ def head(pair: Pair, number: int, current: int, x: float, dx: float, numbered: b
         label = min((tick.label for tick in ticks), key=len).partition(" reads ")[0]
     out = text(round(x, 1), 30, number, "tl-n mid") if numbered else ""
     if pair.last <= MAX_LABELS:
-        out += text(round(x, 1), 45, label[: max(3, int(dx / 6.8))], "tl-lab mid")
+        out += text(round(x, 1), 45, timeline.lettered(label, dx), "tl-lab mid")
     return f'<g class="{css}">{out}</g>'
 
 
@@ -183,7 +184,7 @@ def lacking(x: float, y: float) -> str:
 
 
 def mark(
-    tick: timeline.Tick, policy: str, side: str, number: int, current: int, x: float, y: float,
+    tick: Tick, policy: str, side: str, number: int, current: int, x: float, y: float,
     dx: float, base: str,
 ) -> str:  # fmt: skip
     css = " fut" if number > current else " now" if number == current else ""
@@ -191,7 +192,7 @@ def mark(
     bad = f", violates {tick.bad}" if tick.bad else ""
     return (
         f'<a href="{base}/{number}" data-side="{side}" aria-label="{escape(policy)}, '
-        f'step {number}: {escape(tick.label)}{bad}"><g class="tl-step{css}">'
+        f'step {number}: {escape(tick.said)}{bad}"><g class="tl-step{css}">'
         + timeline.glyph(x, y, "bad" if tick.bad else tick.glyph, small)
         + f'<path class="tl-wrote" d="M{x - 4:.1f} {y - LANE / 2:g}h8v5h-8z"/>'
         + f'<rect class="hit" x="{x - dx / 2:.1f}" y="{y - LANE / 2:g}" width="{dx:.1f}" '

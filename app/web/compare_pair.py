@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from app.service import LoadedRun
 from app.trace import Run
-from app.trace.run import outcome_json
+from app.trace.outcome import outcome_json
 
-from . import timeline
 from .compare_align import Alignment, align
 from .compare_diff import Comparable, Difference, Differences, Key, acts, states
 from .compare_steps import Ways
 from .glimpse import drawn, survey
 from .layout import Layout
+from .ticks import Timeline, timeline_of
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Pair(Struct, frozen=True):
     ways: Ways
     plan: Alignment
     what: Comparable
-    lines: tuple[timeline.Timeline, timeline.Timeline]
+    lines: tuple[Timeline, Timeline]
     apart: tuple[bool, ...]
     divergences: tuple[int, ...]
 
@@ -74,7 +74,7 @@ def pair_of(left: LoadedRun, right: LoadedRun) -> Pair:
     plan = align(*surveys, ways)
     what = Comparable.of(left.run.policy, right.run.policy)
     apart, divergences = walk((left.run, right.run), plan, what, ways)
-    lines = timeline.timeline_of(surveys[0]), timeline.timeline_of(surveys[1])
+    lines = timeline_of(surveys[0]), timeline_of(surveys[1])
     return Pair(left, right, ways, plan, what, lines, apart, divergences)
 
 

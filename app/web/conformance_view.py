@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from app.trace.outcome import outcome_words
 from app.trace.recorded import CHAPTERS, RACES, Recording, Replayed
-from app.trace.run import values_in_words
 from app.urls import conformance_url
 
 from .matrix import all_names
@@ -230,21 +230,6 @@ def context_of(policy: str, replayed: tuple[Replayed, ...]) -> ConformanceContex
         groups_of(replayed, policy),
         None,
     )
-
-
-def outcome_words(outcome: Json) -> str:
-    """What a recorded step answered: error, values, faults."""
-    words = []
-    if outcome.get("error"):
-        words.append(str(outcome["error"]))
-    if outcome.get("values"):
-        words.append(f"reads {values_in_words(outcome['values'])}")
-    elif outcome.get("value") is not None:
-        words.append(f"reads {outcome['value']}")
-    faults = outcome.get("faults")
-    if faults is not None:
-        words.append(f"{faults or 'no'} fault{'' if faults == 1 else 's'}")
-    return ", ".join(words) or "done"
 
 
 def trace_context(replayed: Replayed, document: Json, policy: str) -> TraceContext:

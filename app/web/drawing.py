@@ -202,9 +202,12 @@ def grip_mark(layout: Layout, scene: Scene, grip: Grip) -> str:
     x = layout.handle_x + grip.column * HANDLE_PITCH
     kind = "leak" if hold.bad else "pin"
     edge = layout.frame_x + item.width
-    return (
+    wire = (
         f'<path class="wire {kind} lk" data-link="{item.label}" d="M{x - 2} {mid:g}H{edge + 12}"/>'
         f'<path class="tip {kind}" d="M{edge + 1} {mid:g}l7 -6l7 6l-7 6z"/>'
+    )
+    return (
+        ("" if item.label in layout.hidden else wire)
         + f'<g class="lk" data-link="{item.label}">'
         + marks.handle(x, mid, hold, grip.page, grip.pages)
         + "</g>"

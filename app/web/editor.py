@@ -30,7 +30,7 @@ from app.urls import run_url
 from . import drawing
 from .editor_marks import LEAST, Marks, marks_of
 from .glimpse import glimpse, survey
-from .layout import lay_out
+from .placing import lay_out
 from .scene import scene_of
 from .templating import look_of
 from .why import why_of

@@ -1,4 +1,4 @@
-"""A step in a frame of another site: `/e/{run}/{step}?theme=&from=&to=&ui=&keys=&sel=&only=`."""
+"""A step in a frame of another site: `/e/{run}/{step}`, whose parameters `PARAMETERS` lists."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from app.trace.subject import BadSelection
 from app.urls import absolute, embed_url, step_url
 
 from . import drawing, timeline
-from .blame import Blame, value_at
+from .blame import value_at
 from .dress import light
 from .files import span_of
 from .fragments import PageCache, answer
 from .pick import selectable
 from .picture import Picture, Pictures
 from .templating import THEMES, look_of
-from .view import ONLY, SAFE, view_of
+from .view import CHANGED, ONLY, SAFE, View, listed
 
 CHOICES = {
     "theme": ("auto", *THEMES),
@@ -51,6 +51,7 @@ PARAMETERS = (
         "f0, f0.ref, A.buf[0].w …",
         "marked, with its value; the link to the page keeps it",
     ),
+    ("hide", "C, f4, p …", "several with commas: left out of the drawing, as on the page"),
     ("only", "all, changed", "changed leaves what the step did not change as an outline"),
 )
 MESSAGES = (
@@ -74,6 +75,7 @@ class Frame(Struct, frozen=True):
     first: int
     last: int
     sel: str = ""
+    hide: tuple[str, ...] = ()
 
 
 class EmbedContext(Struct, frozen=True):
@@ -113,7 +115,7 @@ def choice(request: Request, name: str) -> str:
     return given
 
 
-def frame_of(request: Request, loaded: LoadedRun, step: int, blame: Blame) -> Frame:
+def frame_of(request: Request, loaded: LoadedRun, step: int, pictures: Pictures) -> Frame:
     """Raises UnknownStep, and a 422 for parameters that do not fit the run or each other."""
     first, last = span_of(request, loaded.last)
     loaded.check_step(last)
@@ -122,11 +124,12 @@ def frame_of(request: Request, loaded: LoadedRun, step: int, blame: Blame) -> Fr
         raise HTTPException(422, f"Step {step} is not between from ({first}) and to ({last}).")
     sel = request.query_params.get("sel", "").strip()
     try:
-        sel = str(blame.subject(loaded, sel)) if sel else ""
+        sel = str(pictures.blame.subject(loaded, sel)) if sel else ""
     except BadSelection as bad:
         raise HTTPException(422, f"sel: {bad} Nearest: {', '.join(bad.near)}.") from None
     theme, ui, keys, only = (choice(request, name) for name in CHOICES)
-    return Frame(theme, ui, keys, only, first, last, sel)
+    hide = pictures.hiding(loaded, listed(request.query_params.get("hide", ""))).names
+    return Frame(theme, ui, keys, only, first, last, sel, hide)
 
 
 def marked(picture: Picture, bit: str, sel: str) -> str:
@@ -147,13 +150,14 @@ def query_of(frame: Frame, loaded: LoadedRun) -> str:
         words["to"] = str(frame.last)
     if frame.sel:
         words["sel"] = frame.sel
+    if frame.hide:
+        words["hide"] = ",".join(frame.hide)
     return f"?{urlencode(words, safe=SAFE, quote_via=quote)}" if words else ""
 
 
-def context_of(
-    pictures: Pictures, blame: Blame, loaded: LoadedRun, step: int, frame: Frame
-) -> EmbedContext:
-    picture = pictures.draw(loaded, step)
+def context_of(pictures: Pictures, loaded: LoadedRun, step: int, frame: Frame) -> EmbedContext:
+    blame = pictures.blame
+    picture = pictures.draw(loaded, step, pictures.hiding(loaded, frame.hide))
     svg, value, was = picture.svg, "", ""
     if frame.sel:
         subject = blame.subject(loaded, frame.sel)
@@ -194,7 +198,10 @@ def context_of(
         previous=at(step - 1),
         next=at(step + 1),
         pattern=embed_url(loaded.id, 0).removesuffix("0") + "{step}" + query,
-        full=step_url(loaded.id, step) + view_of({"sel": frame.sel, "only": frame.only}).query,
+        full=step_url(loaded.id, step)
+        + View(
+            sel=frame.sel, only=frame.only if frame.only == CHANGED else "", hide=frame.hide
+        ).query,
     )
 
 
@@ -202,17 +209,16 @@ def router(
     runs: RunService, templates: jinja2.Environment, pictures: Pictures, settings: Settings
 ) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
-    blame = Blame()
     kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
 
     def render(loaded: LoadedRun, step: int, frame: Frame) -> str:
-        values = asdict(context_of(pictures, blame, loaded, step, frame))
+        values = asdict(context_of(pictures, loaded, step, frame))
         return templates.get_template("embed.html").render(values)
 
     async def show(request: Request) -> Response:
         step = request.path_params["step"]
         loaded = await runs.load(request.path_params["run"])
-        frame = frame_of(request, loaded, step, blame)
+        frame = frame_of(request, loaded, step, pictures)
         page = kept.get((loaded.id, step, frame))
         if page is None:
             body = await asyncio.to_thread(render, loaded, step, frame)

@@ -26,9 +26,11 @@ from app.urls import matrix_url, run_url, step_url
 
 from . import drawing, inspector_routes, marks, others, timeline
 from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE, Asked, plainly_asked
+from .blame import Blame
 from .evidence import Evidence, evidence_of
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse
+from .hiding import NOTHING, Hiding, hiding_of, layout_without, scene_without
 from .inspector_routes import Inspector
 from .keys import KEYS, KeyAction
 from .layout import Layout
@@ -75,6 +77,7 @@ class ExplorerContext(Struct, frozen=True):
     lines                    the scenario's text, windowed; `hidden_before`, `hidden_after` lines
                              are left out
     changes                  (subject, words) for each mark in the drawing
+    hiding                   what is left out of drawing and tables
     svg, lanes, overview     the drawing, the timeline, and all marked steps of a long run ("" else)
     glyphs                   (SVG, words) of the timeline's key
     octagon                  the sign of a violation
@@ -99,6 +102,7 @@ class ExplorerContext(Struct, frozen=True):
     hidden_before: int
     hidden_after: int
     changes: tuple[tuple[str, str], ...]
+    hiding: Hiding
     svg: Markup
     lanes: Markup
     overview: Markup
@@ -141,6 +145,7 @@ class Explorer:
         self.surveys: MadeOnce[str, Plan] = MadeOnce(
             ThreadPoolExecutor(SURVEYORS, thread_name_prefix="survey"), settings.queue, "runs", 2
         )
+        self.blame = Blame()
         self.route: BaseRoute | None = None
 
     def plan(self, loaded: LoadedRun) -> Plan:
@@ -188,7 +193,7 @@ class Explorer:
         return asked.answered(request, kept)
 
     def render(self, asked: Asked, loaded: LoadedRun) -> Kept:
-        context = self.context(loaded, asked.step)
+        context = self.context(loaded, asked.step, asked.hide)
         values = msgspec.structs.asdict(context)
         if asked.fragment:
             body = render_block(self.templates, "explorer.html", "explorer", values)
@@ -202,17 +207,22 @@ class Explorer:
             body = template.render(values, look=asked.look, preview=preview)
         return self.pages.put(asked.key, body)
 
-    def context(self, loaded: LoadedRun, number: int) -> ExplorerContext:
-        """Raises UnknownStep."""
+    def context(
+        self, loaded: LoadedRun, number: int, hide: tuple[str, ...] = ()
+    ) -> ExplorerContext:
+        """Raises UnknownStep, and HTTPException for something to hide that is not there."""
         loaded.check_step(number)
         plan = self.plan(loaded)
         run = loaded.run
         step, previous = glimpse(run, number, plan.layout)
         scene = scene_of(plan.layout, number, step, previous)
+        hiding = hiding_of(self.blame, loaded, plan.layout, hide) if hide else NOTHING
+        layout = layout_without(plan.layout, hiding)
+        shown = scene_without(scene, layout, hiding, step)
         alarms = evidence_of(run, number)
         base = step_url(loaded.id, 0).removesuffix("/0")
         title = run.scenario.title or "Untitled scenario"
-        picture = drawing.stage(plan.layout, scene, f"memory after step {number}")
+        picture = drawing.stage(layout, shown, f"memory after step {number}")
         origin = origin_of(loaded)
         first, last = timeline.window(loaded.last, number)
         lines, before, after = lines_of(loaded, plan, base, number, first, last)
@@ -228,8 +238,9 @@ class Explorer:
             lines=lines,
             hidden_before=before,
             hidden_after=after,
-            changes=scene.changes,
-            svg=Markup(selectable(picture, plan.layout, scene, run.policy.bit)),
+            changes=shown.changes,
+            hiding=hiding,
+            svg=Markup(selectable(picture, layout, shown, run.policy.bit, hiding)),
             lanes=Markup(timeline.draw(plan.timeline, number, base, leave_of(origin))),
             overview=Markup(timeline.overview(plan.timeline, number, base)),
             glyphs=GLYPHS,
@@ -239,12 +250,12 @@ class Explorer:
             chips=chips_of(loaded, number),
             policies=policy_links(base, number, loaded.stored.policy, plan),
             keys=KEYS,
-            names=tuple(c.name for c in plan.layout.columns),
-            rows=table_rows(plan.layout, scene),
-            frames=tuple(scene.frames.values()),
-            strips=tuple(scene.strips.values()),
-            slots=tuple(scene.slots.values()),
-            handles=tuple(scene.handles.values()),
+            names=tuple(c.name for c in layout.columns),
+            rows=table_rows(layout, shown),
+            frames=tuple(shown.frames.values()),
+            strips=tuple(shown.strips.values()),
+            slots=tuple(shown.slots.values()),
+            handles=tuple(shown.handles.values()),
             previous_mark=plan.timeline.previous_marked(number),
             next_mark=plan.timeline.next_marked(number),
             next_violation=plan.timeline.next_violation(number),
@@ -280,7 +291,7 @@ def finding_of(found: Json) -> tuple[str, bool, str]:
 def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRouter:
     """`/r/{run}` and `/r/{run}/{step}`. A step in memory is answered without any I/O."""
     playing = asyncio.Lock()
-    inspector = Inspector(explorer.templates)
+    inspector = Inspector(explorer.templates, explorer.blame)
     routes = inspector_routes.router(runs, inspector)
 
     async def show(request: Request) -> Response:
@@ -288,14 +299,14 @@ def router(runs: RunService, explorer: Explorer, settings: Settings) -> APIRoute
         if policy := request.query_params.get("policy"):
             return await sibling(run_id, number, policy, view_of(request.query_params))
         request.scope["route"] = explorer.route
-        asked = Asked.of(request, run_id, number)
+        view = view_of(request.query_params)
+        asked = Asked.of(request, run_id, number, view.hide)
         kept = explorer.pages.get(asked.key)
         if kept is None:
             loaded = await runs.load(run_id)
             await explorer.planned(loaded)
             kept = explorer.render(asked, loaded)
-        view = View() if asked.fragment else view_of(request.query_params)
-        if view:
+        if view and not asked.fragment:
             dressed, status = await inspector.page(await runs.load(run_id), number, view, kept)
             answered = answer(request, dressed, PAGE_CACHE, VARY_PAGE, status=status)
         else:

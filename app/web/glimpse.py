@@ -30,7 +30,7 @@ from app.trace import Run
 from app.trace.explain import event_json, violation_json
 from app.trace.frames import frame
 from app.trace.names import Names, frame_label, process_order, slot_label, until
-from app.trace.run import outcome_json
+from app.trace.outcome import outcome_json
 from app.trace.state import LABELLED, handle, page, swap_slot
 
 from .evidence import owed_of, witnessed
@@ -77,6 +77,7 @@ def survey(run: Run) -> Iterator[Json]:
         if number:
             step |= {
                 "text": run.scenario.steps[number - 1].text,
+                "line": run.scenario.steps[number - 1].line,
                 "outcome": {
                     "value": played.outcome.value,
                     "values": played.outcome.values,

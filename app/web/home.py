@@ -20,12 +20,14 @@ from app.service import LoadedRun, RunService
 from app.trace import play
 from app.urls import step_url
 
-from . import drawing, timeline
+from . import drawing
 from .glimpse import glimpse, survey
-from .layout import Layout, lay_out
+from .layout import Layout
+from .placing import lay_out
 from .scene import scene_of
 from .spark import spark
 from .templating import look_of
+from .ticks import timeline_of
 from .why import why_of
 
 PLAYING = "hello-fork"
@@ -124,7 +126,7 @@ def card(slug: str) -> Card:
     """A scenario's card; its picture is the scenario's own timeline."""
     shipped = next(s for s in library() if s.slug == slug)
     run = play(shipped.scenario, shipped.scenario.policy or policies.DEFAULT)
-    line = timeline.timeline_of(survey(run))
+    line = timeline_of(survey(run))
     return Card(
         slug,
         shipped.scenario.title,

@@ -28,7 +28,8 @@ class Item(Struct, frozen=True):
 
     `label` is the first one's, `row` the first row of its group; `x` and `y` its upper left
     corner, `riser` where its wires run up and down. `large`: a large folio, at first or always;
-    `small`: at some time its pages are folios of their own.
+    `small`: at some time its pages are folios of their own. `users` are the processes that ever
+    map it.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Item(Struct, frozen=True):
     width: int = 240
     height: int = 68
     riser: int = 0
+    users: tuple[str, ...] = ()
 
     @property
     def strip(self) -> bool:

@@ -13,7 +13,7 @@ from app.trace.history import Change, History, cause_of, neighbours
 from app.trace.ledger import Ledger, ledger_of
 from app.trace.names import frame_label, process_order, slot_label
 from app.trace.reading import raw, shown
-from app.trace.subject import FIELDS, BadSelection, Subject
+from app.trace.subject import FIELDS, ZEROES_NAMES, BadSelection, Subject
 
 from .blame import Blame, Watched
 from .view import MAX_WATCHED, TABS, View
@@ -82,6 +82,8 @@ class Picked(Struct, frozen=True):
     rows, later, earlier    the steps around this one, newest first, and how many are left out
     fields, ledger, letters, bits, agree   of the whole thing: raw; None or empty where it has none
     watch, unwatch          links that add or remove it
+    hide, show, alone       values of `hide` in links that hide it, show it again, and hide all
+                            other processes; "" or None where there is nothing to do
     """
 
     subject: str
@@ -106,6 +108,9 @@ class Picked(Struct, frozen=True):
     agree: tuple[bool, str] | None
     watch: str
     unwatch: str
+    hide: str
+    show: str | None
+    alone: str
 
 
 class InspectorContext(Struct, frozen=True):
@@ -185,6 +190,8 @@ def picked(blame: Blame, loaded: LoadedRun, step: int, subject: Subject, view: V
     old = shown(was[subject.field]) if was is not None and subject.field in was else ""
     name = str(subject)
     others = [w for w in view.watch if w != name]
+    rest = [other for other in view.hide if other != subject.thing]
+    whole = subject.kind != "page" and subject.thing not in ZEROES_NAMES
     return Picked(
         subject=name,
         thing=subject.thing,
@@ -208,7 +215,18 @@ def picked(blame: Blame, loaded: LoadedRun, step: int, subject: Subject, view: V
         agree=agreement(machine, loaded.run.policy, subject, thing) if thing is not None else None,
         watch="" if name in view.watch or not subject.field else ",".join([*others, name]),
         unwatch=",".join(others) if name in view.watch else "-",
+        hide=",".join([*rest, subject.thing]) if whole and subject.thing not in view.hide else "",
+        show=",".join(rest) if subject.thing in view.hide else None,
+        alone=",".join(alone_of(blame, loaded, subject, rest)),
     )
+
+
+def alone_of(blame: Blame, loaded: LoadedRun, subject: Subject, hidden: list[str]) -> Iterator[str]:
+    """What is hidden when a process is shown alone; nothing for another thing, or if it is."""
+    processes = blame.directory(loaded).processes
+    others = [name for name in processes if name not in (subject.thing, *hidden)]
+    if subject.kind == "process" and others:
+        yield from (*hidden, *others)
 
 
 def command_of(loaded: LoadedRun, step: int | None) -> str:

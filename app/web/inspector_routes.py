@@ -38,9 +38,9 @@ LONG_RUN = 300
 class Inspector:
     """Renders what depends on a selection; histories are kept, pages of readers are not."""
 
-    def __init__(self, templates: jinja2.Environment) -> None:
+    def __init__(self, templates: jinja2.Environment, blame: Blame) -> None:
         self.templates = templates
-        self.blame = Blame()
+        self.blame = blame
 
     async def context(self, loaded: LoadedRun, step: int, view: View) -> InspectorContext:
         if loaded.last <= LONG_RUN:

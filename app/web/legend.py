@@ -11,6 +11,7 @@ from . import marks, timeline
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
 from .legend_strips import blocks, strips
 from .legend_values import Mark, boxed
+from .pick import lid
 from .scene import Cell, Frame, Hold, Slot
 from .things import Count, Token
 
@@ -19,6 +20,7 @@ PTE_WIDTH = 118
 
 GLYPHS = (
     *timeline.GLYPH_NAMES,
+    ("micro", "small step: its line goes on"),
     ("mmap", "map"),
     ("munmap", "unmap"),
     ("pwrite", "write from outside"),
@@ -186,6 +188,7 @@ def selections() -> tuple[Mark, ...]:
         Mark(boxed(FRAME_WIDTH, FRAME_HEIGHT, shared + outlined("is-thing", f'width="{FRAME_WIDTH}" height="{FRAME_HEIGHT}"') + outlined("is-sel", 'x="86" y="27" width="42" height="17"')), "Selected field", "A bit or a count, in the dashed outline of its thing."),
         Mark(boxed(FRAME_WIDTH, FRAME_HEIGHT, alone + marks.text(11, FRAME_HEIGHT - 6, "≠", "neq")), "Exclusive ≠ mapped once", "The exclusive bit says something else than pagemap’s bit 56, “exclusively mapped”, which only counts mappings."),
         Mark(boxed(100, 16, wrote, "tl"), "Wrote it", "Below a step's name: it changed what is selected; an outline is still to come."),
+        Mark(boxed(24, 20, f'<g class="hide">{lid(12, 9)}</g>'), "Hide", "Leaves the thing out of drawing and tables; a line above them names what is hidden and brings it back."),
         Mark(boxed(100, 24, watched, "tl"), "Watched field", "Its values over all steps, each where it changes."),
     )  # fmt: skip
 

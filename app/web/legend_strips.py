@@ -13,9 +13,10 @@ from app.trace import play
 
 from . import entries, strip_marks
 from .glimpse import glimpse, survey
-from .layout import Layout, lay_out
+from .layout import Layout
 from .legend_values import Mark, boxed
 from .picture import without_links
+from .placing import lay_out
 from .scene import Scene, scene_of
 from .wires import wires
 

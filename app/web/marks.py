@@ -134,7 +134,8 @@ def pte(x: float, y: float, w: float, cell: Cell) -> str:
             f'<tspan class="was">{escape(was_of(cell))}</tspan></text>'
         )
     if cell.kind == "swap":
-        out.append(text(x + 10, y + 40, cell.note, "small"))
+        words = cell.note if w > 90 else cell.note.replace("exclusive", "excl")
+        out.append(text(x + 10, y + 40, words, "small"))
     else:
         out.append(bits(x, y, w, cell))
     if cell.exclusive and cell.kind == "present":

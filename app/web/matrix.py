@@ -12,9 +12,7 @@ from app.engine.policy import Policy
 from app.scenario import Scenario
 from app.service import page_steps
 from app.trace import KINDS, Run, play
-from app.trace.run import outcome_json
-
-from .compare_diff import outcome_words
+from app.trace.outcome import outcome_json, outcome_words
 
 PARTINGS = 40
 """Steps listed at which policies answer differently."""

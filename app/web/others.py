@@ -15,7 +15,7 @@ from app.scenario import Scenario
 from app.service import LoadedRun, page_steps
 from app.trace import KINDS, Run, play
 from app.trace.explain import event_json
-from app.trace.run import outcome_code
+from app.trace.outcome import outcome_code, outcome_json, reads_in_words
 from app.urls import matrix_url
 
 from .why import WEIGHT
@@ -81,21 +81,12 @@ def deed_of(run: Run, number: int) -> Deed:
     lead = next((kinds.index(kind) for kind in WEIGHT if kind in kinds), None)
     code = outcome_code(played.outcome, runs=True)
     key = (*sorted({kind for kind in kinds if kind in ACTS}), code)
+    reads, error = reads_in_words(outcome_json(played.outcome)), played.outcome.error
     if lead is None:
-        return Deed(plainly(played.outcome.error, played.outcome.value), key)
+        return Deed(error or reads or "no fault, nothing moves", key)
     event = event_json(played.events[lead], "", before, played.after)
-    words = str(event["decision"]).rstrip(".")
-    if played.outcome.value is not None:
-        words += f"; reads {played.outcome.value}"
-    if played.outcome.error:
-        words += f"; {played.outcome.error}"
-    return Deed(words, key)
-
-
-def plainly(error: str | None, value: int | None) -> str:
-    if error:
-        return error
-    return "no fault, nothing moves" if value is None else f"reads {value}"
+    said = [str(event["decision"]).rstrip("."), reads, error]
+    return Deed("; ".join(filter(None, said)), key)
 
 
 def groups_of(others: tuple[Other, ...], own: Other, number: int, run_id: str) -> tuple[Group, ...]:

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT, Layout, Row
+from .hiding import Hiding
+from .layout import FRAME_HEIGHT, FRAME_WIDTH, HANDLE_PITCH, PTE_HEIGHT, Layout, Row
 from .marks import BITS, LETTER, counts_of, pitch, text
 from .scene import Cell, Frame, Hold, Scene, Slot
+from .strips import Strip
 from .things import Count
 
 BIT_NAMES = {
@@ -27,13 +29,20 @@ OWN_LINK = re.compile(r'<a href="[^"]*"')
 Box = tuple[float, float, float, float]
 
 
-def selectable(svg: str, layout: Layout, scene: Scene, bit: str) -> str:
+def selectable(
+    svg: str, layout: Layout, scene: Scene, bit: str, hiding: Hiding | None = None
+) -> str:
     """The drawing with the layer on top, which takes the place of its own links.
 
-    `bit` is where the policy keeps "exclusive" (`Policy.bit`).
+    `bit` is where the policy keeps "exclusive" (`Policy.bit`). With `hiding` each thing has a link
+    that hides it.
     """
     plain = OWN_LINK.sub("<g", svg).replace("</a>", "</g>").removesuffix("</svg>")
     picks = "".join(layer(layout, scene, bit))
+    if hiding is not None:
+        picks += "".join(
+            hide(hiding.link(name), words, x, y) for name, words, x, y in hideable(layout, scene)
+        )
     return f'{plain}<g class="picks">{picks}</g></svg>'
 
 
@@ -63,8 +72,44 @@ def layer(layout: Layout, scene: Scene, bit: str) -> Iterator[str]:
     for grip in layout.grips:
         if grip.first <= scene.number <= grip.last and grip.handle in scene.handles:
             mid = layout.items[grip.item].mid + (10 if grip.column % 2 else 0)
-            x = layout.handle_x + grip.column * 76
+            x = layout.handle_x + grip.column * HANDLE_PITCH
             yield handle(scene.handles[grip.handle], (x, mid - 22, 64, 44))
+
+
+def hideable(layout: Layout, scene: Scene) -> Iterator[tuple[str, str, float, float]]:
+    """(name in a link, in words, the middle of its sign) of everything that can be hidden."""
+    for column in layout.columns:
+        yield column.name, f"process {column.name}", column.x + layout.cell_width - 5, 36
+    things: dict[str, Frame | Slot | Strip] = {**scene.frames, **scene.slots, **scene.strips}
+    for label, it in things.items():
+        if it.state != "freed":
+            item = layout.items[label]
+            low = item.height if item.strip else FRAME_HEIGHT
+            yield (
+                label,
+                getattr(it, "name", label),
+                layout.frame_x + item.width + 14,
+                item.y + low - 12,
+            )
+    for grip in layout.grips:
+        if grip.first <= scene.number <= grip.last and grip.handle in scene.handles:
+            mid = layout.items[grip.item].mid + (10 if grip.column % 2 else 0)
+            x = layout.handle_x + grip.column * HANDLE_PITCH
+            yield spelled(grip.handle), f"handle {grip.handle}", x + 70, mid - 16
+
+
+def hide(href: str, words: str, x: float, y: float) -> str:
+    """A small lid over what is looked at, and room around it to hit it."""
+    return (
+        f'<a class="hide" href="{href}" tabindex="-1" aria-label="hide {escape(words)}">'
+        f"<title>hide {escape(words)}</title>"
+        f'<rect x="{x - 10:g}" y="{y - 10:g}" width="20" height="20"/>{lid(x, y)}</a>'
+    )
+
+
+def lid(x: float, y: float) -> str:
+    """A closed eye."""
+    return f'<path d="M{x - 5:g} {y:g}q5 5 10 0m-8.5 2l-2 3m5.5 -2v3.5m3.5 -4.5l2 3"/>'
 
 
 def pick(css: str, sel: str, links: str, words: str, box: Box, more: str = "") -> str:
@@ -173,7 +218,12 @@ def slot(x: float, y: float, it: Slot) -> Iterator[str]:
         )
 
 
+def spelled(handle: str) -> str:
+    """A handle's name in a link, where one that is called like a frame says what it is."""
+    return f"handle:{handle}" if re.fullmatch(r"[fs]\d+", handle) else handle
+
+
 def handle(hold: Hold, box: Box) -> str:
-    name = f"handle:{hold.name}" if re.fullmatch(r"[fs]\d+", hold.name) else hold.name
+    name = spelled(hold.name)
     words = f"{hold.name}: {hold.words} by {hold.owner} on {', '.join(hold.frames)}"
     return thing(name, words, box, " ".join(dict.fromkeys(hold.frames)))

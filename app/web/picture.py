@@ -12,11 +12,14 @@ from app.service.cache import KeptByWeight
 from app.service.runs import LoadedRun
 
 from . import drawing, ink, marks
+from .blame import Blame
 from .glimpse import glimpse, survey
-from .layout import HEAD_HEIGHT, Layout, Row, lay_out
+from .hiding import NOTHING, Hiding, hiding_of, layout_without, scene_without
+from .layout import HEAD_HEIGHT, Layout, Row
+from .placing import lay_out
 from .scene import Frame, Scene, Slot, scene_of
 from .strips import Strip
-from .timeline import Timeline, timeline_of
+from .ticks import Timeline, timeline_of
 from .why import Why, why_of
 
 PLAN_STEPS = 60_000
@@ -68,6 +71,7 @@ class Pictures:
     """Draws steps. Layouts and timelines are kept: each needs the whole run."""
 
     def __init__(self) -> None:
+        self.blame = Blame()
         self._plans: KeptByWeight[str, tuple[Layout, Timeline, int]] = KeptByWeight(
             PLAN_STEPS, lambda plan: plan[2]
         )
@@ -80,12 +84,17 @@ class Pictures:
             self._plans.put(loaded.id, plan)
         return plan[0], plan[1]
 
-    def draw(self, loaded: LoadedRun, number: int) -> Picture:
+    def hiding(self, loaded: LoadedRun, names: tuple[str, ...]) -> Hiding:
+        """What a link hides. Raises HTTPException."""
+        return hiding_of(self.blame, loaded, self.plan(loaded)[0], names) if names else NOTHING
+
+    def draw(self, loaded: LoadedRun, number: int, hiding: Hiding = NOTHING) -> Picture:
         """Raises UnknownStep."""
         loaded.check_step(number)
-        layout, _ = self.plan(loaded)
-        step, before = glimpse(loaded.run, number, layout)
-        scene = scene_of(layout, number, step, before)
+        whole, _ = self.plan(loaded)
+        step, before = glimpse(loaded.run, number, whole)
+        layout = layout_without(whole, hiding)
+        scene = scene_without(scene_of(whole, number, step, before), layout, hiding, step)
         broken = step.get("violations", ())
         svg = drawing.stage(layout, scene, f"memory after step {number}")
         return Picture(

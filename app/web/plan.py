@@ -6,9 +6,11 @@ from msgspec import Struct
 
 from app.service import LoadedRun
 
-from . import others, timeline
+from . import others
 from .glimpse import survey
-from .layout import Layout, lay_out
+from .layout import Layout
+from .placing import lay_out
+from .ticks import Timeline, timeline_of
 
 
 class Plan(Struct, frozen=True):
@@ -18,7 +20,7 @@ class Plan(Struct, frozen=True):
 
     text: tuple[tuple[str, tuple[int, ...]], ...]
     layout: Layout
-    timeline: timeline.Timeline
+    timeline: Timeline
     steps: int
     own: others.Other | None
     others: tuple[others.Other, ...]
@@ -35,7 +37,7 @@ def plan_of(loaded: LoadedRun) -> Plan:
     return Plan(
         tuple((line, tuple(steps.get(at, ()))) for at, line in lines),
         lay_out(states),
-        timeline.timeline_of(states),
+        timeline_of(states),
         loaded.last + 1,
         others.other_of(loaded.stored.policy, loaded.run) if short else None,
         others.others_of(loaded.run.scenario, loaded.stored.policy) if short else (),

@@ -24,7 +24,7 @@ from app.urls import question_url, scenario_url, step_url
 
 from . import drawing
 from .glimpse import glimpse, survey
-from .layout import lay_out_numbered
+from .placing import lay_out_numbered
 from .scene import scene_of
 from .templating import look_of
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from app.service.runs import LoadedRun, RunService
 from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url, step_url
@@ -21,10 +21,10 @@ from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url
 from .offline import MAX_STEPS
 from .qr import qr_svg
 from .templating import IN_LINKS, look_of
-from .view import SAFE, view_of
+from .view import SAFE, View, view_of
 
 EMBED_HEIGHT = 450
-CHOSEN = ("sel", "tab", "watch", "only", *IN_LINKS)
+CHOSEN = ("sel", "tab", "watch", "only", "hide", *IN_LINKS)
 """Parameters of a step's page that change what is shown of it, and nothing else."""
 VIEW_LETTERS = 400
 """More would not fit a QR code that a phone can read."""
@@ -74,12 +74,13 @@ def fitting(query: str) -> str:
     return query if len(query) <= VIEW_LETTERS else ""
 
 
-def files_of(loaded: LoadedRun, step: int) -> tuple[tuple[str, str, str, str], ...]:
-    """The twins and exports that are worth saving."""
+def files_of(loaded: LoadedRun, step: int, hidden: View) -> tuple[tuple[str, str, str, str], ...]:
+    """The twins and exports that are worth saving; what is hidden is not in the drawing."""
     name = f"cowscope-{loaded.id}"
     at = f"{name}-{step}"
+    drawing = step_twin_url(loaded.id, step, "svg") + hidden.query
     out = [
-        (step_twin_url(loaded.id, step, "svg"), "SVG", "this step's drawing", f"{at}.svg"),
+        (drawing, "SVG", "this step's drawing", f"{at}.svg"),
         (step_twin_url(loaded.id, step, "png"), "PNG", "this step's card", f"{at}.png"),
         (step_twin_url(loaded.id, step, "json"), "JSON", "this step's state", f"{at}.json"),
         (run_twin_url(loaded.id, "cow"), "Scenario", "the run's text", f"{name}.cow"),
@@ -98,7 +99,8 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     title = loaded.run.scenario.title or "Untitled scenario"
     view = chosen_of(request)
     link = absolute(request, step_url(loaded.id, step) + view)
-    marked = fitting(view_of(request.query_params).shared.query)
+    asked = view_of(request.query_params)
+    marked = fitting(replace(asked, tab="", watch=()).query)
     return ShareContext(
         run_id=loaded.id,
         title=title,
@@ -113,7 +115,10 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
         joint="&" if marked else "?",
         text=step_twin_url(loaded.id, step, "txt"),
         card=step_twin_url(loaded.id, step, "png"),
-        files=(*files_of(loaded, step), (sheet_url(loaded.id), "Sheet", "all steps to print", "")),
+        files=(
+            *files_of(loaded, step, View(hide=asked.hide)),
+            (sheet_url(loaded.id), "Sheet", "all steps to print", ""),
+        ),
         qr=qr_svg(link, f"QR code of {link}"),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import timeline as tl
+from .ticks import Timeline
 
 WIDTH = 220
 HEIGHT = 54
@@ -10,9 +11,11 @@ MOST = 14
 """Steps that fit; of a longer run, the first are shown."""
 
 
-def spark(line: tl.Timeline) -> str:
+def spark(line: Timeline) -> str:
     """SVG of the run's events; steps that only set the scene are left out."""
-    shown = [(i, t) for i, t in enumerate(line.ticks, 1) if t.glyph != "kernel"][:MOST]
+    shown = [(i, t) for i, t in enumerate(line.ticks, 1) if t.glyph not in ("kernel", "micro")][
+        :MOST
+    ]
     lanes = [lane for lane in line.lanes if lane.kind != "kern"][:4]
     gap = HEIGHT / (len(lanes) + 1)
     rows = {lane.name: gap * (i + 1) for i, lane in enumerate(lanes)}

@@ -11,8 +11,8 @@ from functools import cache
 from html import escape
 
 from .homes import Item
-from .layout import BIG, CELL, HEAT, cells_across, cells_high
 from .marks import bracket, counter, flag, freed, held_by, ring, text
+from .placing import BIG, CELL, HEAT, cells_across, cells_high
 from .strips import Cells, Strip
 
 TOP = 44

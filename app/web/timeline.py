@@ -4,16 +4,13 @@ its own shape.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from .marks import MANY, escape, octagon, text
-
-Json = dict[str, Any]
+from .ticks import Lane, Tick, Timeline
 
 WIDTH, LEFT, RIGHT = 1392, 112, 56
 """The columns run from LEFT to WIDTH - RIGHT; the style sheet puts the scrubber's thumb there."""
@@ -24,9 +21,8 @@ WINDOW = 40
 STRIDE = 20
 """By so many steps the window moves: between two moves only the cursor does."""
 MAX_LABELS = 22
+LETTER = 6.8
 MAX_MARKS = 400
-MARKED = frozenset({"fork", "copy", "reuse", "pin", "swapout", "swapin", "bad"})
-"""What Shift and the arrows stop at."""
 
 GLYPH_NAMES = (
     ("write", "write"),
@@ -40,160 +36,6 @@ GLYPH_NAMES = (
     ("exit", "exit"),
     ("bad", "violation"),
 )
-
-
-class Lane(Struct, frozen=True):
-    """`kind` is "", "kern" or "ext"; it lasts from step `first` to step `last`."""
-
-    name: str
-    kind: str
-    first: int
-    last: int
-    label: str
-
-
-class Tick(Struct, frozen=True):
-    """What one step looks like: glyph on lane, short label; `child` for a fork."""
-
-    lane: str
-    glyph: str
-    label: str
-    child: str = ""
-    bad: str = ""
-
-    @property
-    def marked(self) -> bool:
-        return self.glyph in MARKED or bool(self.bad)
-
-
-class Timeline(Struct, frozen=True):
-    """Of a whole run. `ticks[n - 1]` is step n; `marked` and `bad` are the numbers of steps that
-    are so, in order.
-    """
-
-    lanes: tuple[Lane, ...]
-    ticks: tuple[Tick, ...]
-    marked: tuple[int, ...]
-    bad: tuple[int, ...]
-
-    def next_marked(self, step: int) -> int | None:
-        at = bisect_right(self.marked, step)
-        return self.marked[at] if at < len(self.marked) else None
-
-    def previous_marked(self, step: int) -> int | None:
-        at = bisect_left(self.marked, step)
-        return self.marked[at - 1] if at else None
-
-    def next_violation(self, step: int) -> int | None:
-        """The next step with a violation; after the last one, the first again."""
-        behind = bisect_right(self.bad, step)
-        around = (*self.bad[behind : behind + 1], *self.bad[:1])
-        return next((i for i in around if i != step), None)
-
-
-class Reader:
-    """Gathers lanes and ticks from `trace/1` steps."""
-
-    def __init__(self) -> None:
-        self.lives: dict[str, list[int]] = {}
-        self.kinds: dict[str, tuple[str, str]] = {}
-        self.ticks: list[Tick] = []
-
-    def read(self, number: int, step: Json) -> None:
-        state = step["state"]
-        for name in state["processes"]:
-            self.see(name, number, "", name)
-        for name, handle in state.get("handles", {}).items():
-            self.see(name, number, "ext", f"{name} {handle['kind']}")
-        if number:
-            tick = tick_of(step)
-            if tick.lane not in self.lives:
-                self.see(tick.lane, number, "kern", tick.lane)
-            self.ticks.append(tick)
-
-    def see(self, name: str, number: int, kind: str, label: str) -> None:
-        self.lives.setdefault(name, [number, number])[1] = number
-        self.kinds.setdefault(name, (kind, label))
-
-    def done(self) -> Timeline:
-        order = {"": 0, "kern": 1, "ext": 2}
-        end = len(self.ticks)
-        lanes = [
-            Lane(
-                name,
-                kind,
-                0 if kind == "kern" else life[0],
-                end if kind == "kern" else min(end, life[1] + 1),
-                label,
-            )
-            for name, life in self.lives.items()
-            for kind, label in (self.kinds[name],)
-        ]
-        marked = tuple(i for i, tick in enumerate(self.ticks, 1) if tick.marked)
-        bad = tuple(i for i in marked if self.ticks[i - 1].bad)
-        lanes.sort(key=lambda lane: order[lane.kind])
-        return Timeline(tuple(lanes), tuple(self.ticks), marked, bad)
-
-
-def timeline_of(steps: Iterable[Json]) -> Timeline:
-    reader = Reader()
-    for number, step in enumerate(steps):
-        reader.read(number, step)
-    return reader.done()
-
-
-SHAPES = {
-    "write": "write", "read": "read", "fork": "fork", "vfork": "fork", "exit": "exit",
-    "exec": "exit", "mmap": "mmap", "munmap": "munmap", "pin": "pin", "get": "pin",
-    "splice": "pin", "ptrace_write": "write", "ptrace_read": "read", "vm_read": "read",
-    "vm_write": "write", "dio_write": "read", "dio_read": "write", "release": "exit",
-    "swapout": "swapout", "reclaim": "swapout", "swapcache": "swapout",
-}  # fmt: skip
-PAGED_OUT = frozenset({"swapout", "reclaim", "swapcache", "pageout"})
-
-
-def tick_of(step: Json) -> Tick:
-    """Classify a step by its words and by what happened."""
-    words = step["text"].split("\n")[0].split()
-    actor, verb = words[0], words[1] if len(words) > 1 else ""
-    kinds = {event["kind"] for event in step.get("events", ())}
-    word = words[-1] if verb == "madvise" else verb
-    glyph = "swapout" if word in PAGED_OUT else SHAPES.get(verb, "kernel")
-    handle = actor[:1].islower() and actor != "kernel"
-    if handle and glyph in ("read", "write"):
-        glyph = "pread" if glyph == "read" else "pwrite"
-    elif verb not in ("fork", "vfork") and glyph != "swapout":
-        if "copy" in kinds:
-            glyph = "copy"
-        elif "reuse" in kinds:
-            glyph = "reuse"
-        elif "swap" in kinds:
-            glyph = "swapin"
-    child = words[2] if verb in ("fork", "vfork") and len(words) > 2 else ""
-    lane = words[3] if glyph == "pin" and len(words) > 3 else "kernel" if actor == "par" else actor
-    bad = ", ".join(sorted({v["kind"] for v in step.get("violations", ())}))
-    return Tick(lane, glyph, label_of(words, step, glyph), child, bad)
-
-
-def label_of(words: list[str], step: Json, glyph: str) -> str:
-    """A dozen letters that remind of the step."""
-    outcome = step.get("outcome", {})
-    verb = words[1] if len(words) > 1 else words[0]
-    if outcome.get("error"):
-        return f"{verb} {outcome['error']}"[:16]
-    place = next((w for w in words[2:] if "[" in w), "")
-    page = place[place.find("[") :] if place else ""
-    if verb == "write":
-        what = f"{page or words[0]}={words[-1]}"
-    elif verb == "read" or verb.startswith("read["):
-        values = outcome.get("values") or [outcome.get("value")]
-        what = f"{page or words[0]} reads {values[0]}{'…' if len(values) > 1 else ''}"
-    else:
-        what = f"{verb} {page or (words[2] if len(words) > 2 else '')}".strip()
-    return (what if glyph not in ("copy", "reuse") else f"{what} {glyph}")[:18]
-
-
-# -- drawing ----------------------------------------------------------------------------------
 
 
 def glyph(x: float, y: float, kind: str, scale: float = 1.0) -> str:
@@ -223,6 +65,7 @@ def glyph(x: float, y: float, kind: str, scale: float = 1.0) -> str:
 
 
 PATHS = {
+    "micro": ("line", "m0 -{h:.1f}v{r:.1f}"),
     "mmap": ("line", "m-{r:.1f} -{r:.1f}v{d:.1f}m0 -{r:.1f}h{d:.1f}m0 -{r:.1f}v{d:.1f}"),
     "munmap": ("line", "m-{h:.1f} -{r:.1f}v{d:.1f}m{r:.1f} -{d:.1f}v{d:.1f}"),
     "swapout": ("line", "m0 -{r:.1f}v{d:.1f}m-{h:.1f} -{h:.1f}l{h:.1f} {h:.1f}l{h:.1f} -{h:.1f}m-{r:.1f} {r:.1f}h{d:.1f}"),
@@ -233,6 +76,11 @@ PATHS = {
     "exit": ("stop", "m0 -{k:.1f}v{n:.1f}"),
     "kernel": ("line", "m-{r:.1f} {r:.1f}l{r:.1f} -{d:.1f}l{r:.1f} {d:.1f}z"),
 }  # fmt: skip
+
+
+def lettered(label: str, dx: float) -> str:
+    """As much of a label as a column has room for, with a gap to the next one."""
+    return label[: max(3, int(dx / LETTER) - 1)]
 
 
 def window(length: int, current: int) -> tuple[int, int]:
@@ -324,7 +172,7 @@ def step_mark(
     height: float, base: str, numbered: bool, wide: bool,
 ) -> str:  # fmt: skip
     css = " fut" if number > current else " now" if number == current else ""
-    label = escape(tick.label) + (f", violates {tick.bad}" if tick.bad else "")
+    label = escape(tick.said) + (f", violates {tick.bad}" if tick.bad else "")
     parts = step_parts(
         tick, number, x, dx, rows[tick.lane], rows.get(tick.child), height, numbered, wide
     )
@@ -344,7 +192,7 @@ def step_parts(
     if numbered:
         out.append(text(round(x, 1), 14, number, "tl-n mid"))
     if wide:
-        out.append(text(round(x, 1), 29, tick.label[: max(3, int(dx / 6.8))], "tl-lab mid"))
+        out.append(text(round(x, 1), 29, lettered(tick.label, dx), "tl-lab mid"))
     if to is not None:
         out.append(
             f'<path class="tl-fork" d="M{x:.1f} {y:g}C{x + dx * 0.05:.1f} {to:g} {x - 4:.1f} {to:g} {x + dx * 0.35:.1f} {to:g}"/>'
@@ -378,7 +226,7 @@ def overview(timeline: Timeline, current: int, base: str) -> str:
             else f'<path class="ev line" d="M{x:.1f} 4v12"/>'
         )
         out.append(
-            f'<a href="{base}/{number}" aria-label="step {number}: {escape(timeline.ticks[number - 1].label)}">{shape}</a>'
+            f'<a href="{base}/{number}" aria-label="step {number}: {escape(timeline.ticks[number - 1].said)}">{shape}</a>'
         )
     return f'<svg class="tl tl-all" viewBox="0 0 {WIDTH} 20" role="group" aria-label="marked steps of the whole run">{"".join(out)}</svg>'
 

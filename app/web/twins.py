@@ -13,6 +13,7 @@ from .card import png
 from .fragments import PNG, Kept, PageCache, answer
 from .picture import Pictures, standalone
 from .templating import THEMES
+from .view import listed
 
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 """Opened at its address a picture keeps its style element, and can do nothing else."""
@@ -32,20 +33,24 @@ def theme_of(request: Request, known: tuple[str, ...] = THEMES) -> str:
 
 
 def router(runs: RunService, pictures: Pictures, settings: Settings) -> APIRouter:
-    """`/r/{run}/{step}.svg?theme=&caption=` and `/r/{run}/{step}.png`."""
+    """`/r/{run}/{step}.svg?theme=&caption=&hide=` and `/r/{run}/{step}.png`."""
     routes = APIRouter(include_in_schema=False)
     kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
     artists = asyncio.Semaphore(ARTISTS)
 
-    def draw_svg(loaded: LoadedRun, number: int, theme: str, caption: bool) -> str:
-        return standalone(pictures.draw(loaded, number), theme, caption)
+    def draw_svg(
+        loaded: LoadedRun, number: int, theme: str, caption: bool, hide: tuple[str, ...]
+    ) -> str:
+        hiding = pictures.hiding(loaded, hide)
+        return standalone(pictures.draw(loaded, number, hiding), theme, caption)
 
     async def step_svg(request: Request) -> Response:
         run_id, number = request.path_params["run"], request.path_params["step"]
         theme = theme_of(request)
         caption = request.query_params.get("caption") != "off"
+        hide = listed(request.query_params.get("hide", ""))
         loaded = await runs.load(run_id)
-        body = await asyncio.to_thread(draw_svg, loaded, number, theme, caption)
+        body = await asyncio.to_thread(draw_svg, loaded, number, theme, caption, hide)
         return answer(request, Kept(body.encode()), PICTURE_CACHE, VARY, SVG, SVG_POLICY)
 
     async def step_png(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What a reader looks at, as the link says it: `?sel=f0.ref&tab=history&watch=f0.ref&only=changed`.
+"""What a reader looks at, as the link says it: `?sel=f0.ref&tab=history&watch=f0.ref&hide=C`.
 
 It never changes the run, and it is in the link alone: no cookie makes a link show something else.
 """
@@ -19,13 +19,14 @@ ONLY = ("all", CHANGED)
 
 class View(Struct, frozen=True):
     """`sel` and `watch` as they were asked for; `tab` "" is the one that fits the selection, and
-    `only` is "" or "changed".
+    `only` is "" or "changed". `hide` is left out of the drawing (`hiding`).
     """
 
     sel: str = ""
     tab: str = ""
     watch: tuple[str, ...] = ()
     only: str = ""
+    hide: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.said)
@@ -56,6 +57,7 @@ class View(Struct, frozen=True):
             "tab": self.tab,
             "watch": ",".join(self.watch),
             "only": self.only,
+            "hide": ",".join(self.hide),
         }
         return {name: value for name, value in pairs.items() if value}
 
@@ -81,6 +83,7 @@ def view_of(parameters: Mapping[str, str]) -> View:
         tab=parameters.get("tab", "").strip(),
         watch=listed(parameters.get("watch", "")),
         only=only if only == CHANGED else "",
+        hide=listed(parameters.get("hide", "")),
     )
 
 

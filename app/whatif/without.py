@@ -7,10 +7,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from app.engine.draft import Event, Violation
-from app.engine.outcome import Outcome
 from app.scenario import units_of
 from app.trace import Run, play
 from app.trace.explain import event_json
+from app.trace.outcome import outcome_json, outcome_words
 from app.trace.run import Played
 
 from .alter import alter, commented, reasons_of
@@ -154,7 +154,7 @@ def changes_of(run: Run, number: int, other: Run, now: int) -> tuple[Change, ...
     """What a step does otherwise, frames by any name: numbers count allocations."""
     before, after = run.steps[number], other.steps[now]
     out = []
-    mine, theirs = outcome_words(before.outcome), outcome_words(after.outcome)
+    mine, theirs = (outcome_words(outcome_json(played.outcome)) for played in (before, after))
     if mine != theirs:
         out.append(Change("outcome", mine, theirs))
     at = parting(before, after)
@@ -192,16 +192,6 @@ def decision(run: Run, number: int, at: int) -> str:
 
 def spoken(event: Json) -> str:
     return f"{event['decision'].rstrip('.')}: {event['because']}"
-
-
-def outcome_words(outcome: Outcome) -> str:
-    words = [outcome.error] if outcome.error else []
-    if outcome.value is not None or outcome.values:
-        words.append(f"reads {' '.join(map(str, outcome.values or (outcome.value,)))}")
-    if outcome.faults is not None:
-        words.append("1 fault" if outcome.faults == 1 else f"{outcome.faults} faults")
-    words.append("1 copy" if outcome.copies == 1 else f"{outcome.copies} copies")
-    return ", ".join(words)
 
 
 def broken_words(violations: tuple[Violation, ...]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.engine.draft import Event, Violation
 from app.engine.outcome import Outcome
+from app.trace.outcome import outcome_json, reads_in_words
 
 Json = dict[str, Any]
 
@@ -53,8 +54,8 @@ def told(
             alike = sum(event.reason.kind == best.reason.kind for event in events)
             more = f" (and {alike - 1} more)" if alike > 1 else ""
             parts.append(f"{say(best)['decision'].rstrip('.')}{more}")
-    if outcome.value is not None or outcome.values:
-        parts.append(f"reads {' '.join(map(str, outcome.values or (outcome.value,)))}")
+    if reads := reads_in_words(outcome_json(outcome)):
+        parts.append(reads)
         weight += READS
     if not parts and " write " in text:
         parts.append("stores without a fault: the page is mapped writable")

@@ -138,3 +138,16 @@ def test_axe_finds_nothing(
         found = Axe().run(page).response["violations"]
         assert found == [], [(v["id"], [n["html"][:160] for n in v["nodes"]]) for v in found]
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 195])
+def test_a_phone_has_every_button_in_sight(page: Page, leak: str, forks: str, width: int) -> None:
+    """195 pixels: as many letters on a line as letters of twice the size leave on a phone."""
+    page.set_viewport_size({"width": width, "height": 844 * width // 390})
+    for url in (f"{leak}/0", f"{leak}/6", f"{leak}/7", f"{forks}/9"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        buttons = page.locator(".csteps :is(a, span.btn, input):visible").all()
+        assert len(buttons) >= 4
+        for button in buttons:
+            expect(button).to_be_in_viewport(ratio=1)

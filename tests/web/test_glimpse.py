@@ -7,9 +7,10 @@ import pytest
 from app.scenario import library, parse
 from app.trace import Run, play
 from app.web.glimpse import glimpse, survey
-from app.web.layout import Layout, lay_out
+from app.web.layout import Layout
+from app.web.placing import lay_out
 from app.web.scene import scene_of
-from app.web.timeline import timeline_of
+from app.web.ticks import timeline_of
 
 SHIPPED = library()
 SHORT = """\

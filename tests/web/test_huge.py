@@ -15,8 +15,9 @@ from app.trace import Run, play
 from app.web import drawing
 from app.web.glimpse import glimpse, survey
 from app.web.homes import Item
-from app.web.layout import Layout, lay_out
+from app.web.layout import Layout
 from app.web.narrow import with_rows
+from app.web.placing import lay_out
 from app.web.scene import Scene, scene_of
 from app.web.survey import SHARED, bounds, label_at, target
 from tests.strategies import programs

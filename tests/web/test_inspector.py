@@ -20,7 +20,7 @@ from app.trace.subject import Subject
 from app.web import inspector, templating
 from app.web.dress import whole
 from app.web.glimpse import glimpse, survey
-from app.web.layout import lay_out
+from app.web.placing import lay_out
 from app.web.scene import scene_of
 from app.web.view import View, view_of
 from tests.web.serving import FORKS, LEAK, explorer_app, make_run

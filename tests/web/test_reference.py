@@ -19,8 +19,9 @@ from app.web import drawing, legend, timeline
 from app.web.glimpse import glimpse, survey
 from app.web.glossary import TERMS, Linker, linked
 from app.web.keys import KEYS
-from app.web.layout import lay_out
+from app.web.placing import lay_out
 from app.web.scene import scene_of
+from app.web.ticks import SHAPES, timeline_of
 
 FROM_MEMORY = [
     "5535be309971", "088b8aa537c2", "6cce3314b928", "6a56ccbcf6c6", "b6a2619c60b4",
@@ -68,13 +69,13 @@ def test_every_mark_that_is_drawn_is_in_the_legend(client: TestClient) -> None:
             for number in range(len(run) + 1):
                 scene = scene_of(layout, number, *glimpse(run, number, layout))
                 drawn |= classes(drawing.stage(layout, scene, "memory"))
-            line = timeline.timeline_of(states)
+            line = timeline_of(states)
             drawn |= classes(timeline.draw(line, len(run) // 2, "/r/x"))
     assert drawn - NO_MARK - {"step", "tl-step", "tl-n", "tl-lab", "tl-lane"} <= shown
 
 
 def test_every_shape_of_a_step_is_in_the_legend() -> None:
-    kinds = {*timeline.PATHS, *timeline.SHAPES.values(), "bad", "copy", "reuse", "swapin"}
+    kinds = {*timeline.PATHS, *SHAPES.values(), "bad", "copy", "reuse", "swapin"}
     assert kinds <= {kind for kind, _ in legend.GLYPHS}
 
 

@@ -119,3 +119,162 @@ def test_a_comparison_shows_only_what_changed(app: FastAPI, client: TestClient) 
     assert re.findall(r'<g data-apart [^>]*data-at="([^"]+)"', left_side) == ["A.buf[0]"]
     assert '<g data-apart id="left-f0"' in left_side, "what differs is shown"
     assert client.get(f"{base}?{ONLY}").headers["location"] == f"{base}/6?{ONLY}"
+
+
+def drawn(page: str) -> set[str]:
+    """What can be selected in the drawing."""
+    picture = page.partition('id="draw"')[2].partition("</svg>")[0]
+    return set(re.findall(r'class="pick" data-link="[^"]*" data-sel="([^"]+)"', picture))
+
+
+def told(page: str) -> list[str]:
+    return [
+        re.sub(r"<[^>]+>", "", words).strip()
+        for words in re.findall(r"<li><span class=\"d\">Δ</span> (.*?)</li>", page)
+    ]
+
+
+def test_what_is_hidden_is_in_neither_twin_and_named(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    whole, page = (page_of(client, f"/r/{run}/12{query}") for query in ("", "?hide=B,f4,p"))
+    assert {"B", "B.buf[0]", "f4", "p"} <= drawn(whole)
+    assert drawn(whole) - drawn(page) == {
+        "B", "B.buf[0]", "B.buf[1]", "B.buf[2]", "B.buf[3]", "f4", "p"
+    } & drawn(whole)  # fmt: skip
+    assert {"A", "C", "f0", "f2", "f3"} <= drawn(page)
+    tables = page.partition('id="tables"')[2].partition("</section>")[0]
+    heads = re.findall(r'scope="(?:col|row)"><a (?:class="tok" )?href="\?sel=([^"&]+)', tables)
+    assert "B" not in heads
+    assert not {"f4", "p"} & set(heads)
+    line = page.partition('id="hiding">')[2].partition("</p>")[0]
+    assert re.findall(r'href="([^"]+)" title="show (\w+)"', line) == [
+        ("?hide=f4,p", "B"), ("?hide=B,p", "f4"), ("?hide=B,f4", "p"),
+    ]  # fmt: skip
+    assert '<a href="?">show all</a>' in line
+    assert "show all" not in whole
+
+
+def test_what_only_a_hidden_process_maps_goes_with_it(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    page = page_of(client, f"/r/{run}/12?hide=C")
+    assert "f6" in drawn(page_of(client, f"/r/{run}/12"))
+    assert "f6" not in drawn(page)
+    assert "and what only it maps: f6" in page
+    held = page_of(client, f"/r/{run}/12?hide=A")
+    assert "f2" in drawn(held), "the pin p holds it"
+    assert "f2" not in drawn(page_of(client, f"/r/{run}/12?hide=A,p"))
+
+
+def test_a_change_in_what_is_hidden_is_told(app: FastAPI, client: TestClient) -> None:
+    """Step 12: C writes buf[1], which is copied to f6."""
+    run = make_run(app, FORKS)
+    assert told(page_of(client, f"/r/{run}/12?hide=C"))[-2:] == [
+        "C changed, hidden", "f6 changed, hidden",
+    ]  # fmt: skip
+    seen = told(page_of(client, f"/r/{run}/9?hide=f4"))
+    assert seen[0].startswith("A buf[0] f0 → f4"), "the entry is shown and says where it leads"
+    assert seen[-1] == "f4 changed, hidden"
+    assert not any("hidden" in words for words in told(page_of(client, f"/r/{run}/11?hide=C,f0")))
+
+
+def test_nothing_moves_but_columns_close_up(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    spot = r'id="(\w+)" class="lk" data-link="\w+"><g [^>]+><rect class="body" x="(\d+)" y="(\d+)"'
+    for step in (9, 12):
+        was, now = (
+            {name: (int(x), int(y)) for name, x, y in re.findall(spot, page_of(client, url))}
+            for url in (f"/r/{run}/{step}", f"/r/{run}/{step}?hide=B,f0")
+        )
+        assert now
+        assert {(was[n][0] - x, was[n][1] - y) for n, (x, y) in now.items()} == {(96, 0)}
+
+
+def test_a_wire_leads_to_nothing_hidden(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    wire = re.compile(r'<path class="wire[^"]*" data-link="f2"')
+    assert len(wire.findall(page_of(client, f"/r/{run}/9"))) > 1
+    page = page_of(client, f"/r/{run}/9?hide=f2")
+    assert not wire.search(page)
+    assert {"A.buf[2]", "p"} <= drawn(page), "what leads to it stays"
+
+
+def test_every_thing_has_a_link_that_hides_it(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    page = page_of(client, f"/r/{run}/9?hide=f0&sel=B")
+    links = dict(re.findall(r'class="hide" href="([^"]+)" tabindex="-1" aria-label="hide ([^"]+)"',
+                            page))  # fmt: skip
+    names = {words.rpartition(" ")[2] for words in links.values()}
+    assert names == {"A", "B", "C", "f2", "f3", "f4", "s0", "p"}
+    assert "?sel=B&amp;hide=f0,p" in links
+    assert 'id="hide-it" href="?sel=B&amp;hide=f0,B"' in page
+    assert 'id="alone" href="?sel=B&amp;hide=f0,A,C"' in page
+    alone = page_of(client, f"/r/{run}/9?sel=B&hide=f0,A,C")
+    assert 'id="alone"' not in alone
+    assert 'id="show-it" href="?hide="' not in alone
+    hidden = page_of(client, f"/r/{run}/9?sel=C&hide=C")
+    assert 'id="show-it" href="?sel=C"' in hidden
+
+
+def test_every_link_keeps_what_is_hidden(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    page = page_of(client, f"/r/{run}/9?hide=C,f0&watch=f2.ref")
+    kept = "watch=f2.ref&amp;hide=C,f0"
+    assert f'id="copy" href="/r/{run}/9?{kept}"' in page
+    assert f'href="/r/{run}/10?{kept}"' in page
+    assert f'href="/r/{run}/9?policy=mapcount&amp;{kept}"' in page
+    assert page.count('name="hide" value="C,f0"') == 2
+    went = client.get(f"/r/{run}/step?step=6&hide=C").headers["location"]
+    assert went == f"/r/{run}/6?hide=C"
+    share = page_of(client, f"/r/{run}/9/share?hide=C")
+    assert f"/e/{run}/9?hide=C" in share
+    assert f'href="/r/{run}/9.svg?hide=C"' in share
+    assert ">of B</text>" in client.get(f"/r/{run}/9.svg").text
+    assert ">of B</text>" not in client.get(f"/r/{run}/9.svg?hide=C").text
+    embed = page_of(client, f"/e/{run}/9?hide=C")
+    assert f'href="/e/{run}/10?hide=C"' in embed
+    assert f'href="/r/{run}/9?hide=C"' in embed
+    assert "Hidden: <code>C</code>" in embed
+
+
+def test_a_fragment_depends_on_what_is_hidden_and_on_nothing_else(
+    app: FastAPI, client: TestClient
+) -> None:
+    run = make_run(app, FORKS)
+    hx = {"HX-Request": "true"}
+    one = client.get(f"/r/{run}/9?hide=C", headers=hx)
+    assert 'data-hide="C"' in one.text
+    assert "C" not in drawn(one.text)
+    other = client.get(f"/r/{run}/9?hide=C&sel=f0&only=changed", headers=hx)
+    assert other.headers["etag"] == one.headers["etag"]
+    assert "C" in drawn(client.get(f"/r/{run}/9", headers=hx).text)
+
+
+@pytest.mark.parametrize(
+    ("hide", "words"),
+    [
+        ("Q", "hide: This run has nothing called “Q”. Nearest: A"),
+        ("f99", "hide: There is no f99: this run’s frames are f0 to f6."),
+        ("f0.ref", "hide: f0.ref is part of something."),
+        ("A.buf[0]", "hide: A.buf[0] is part of something."),
+        (",".join(f"f{n}" for n in range(40)), "hide: 32 things at most, not 40."),
+        ("<b>", "hide: This run has nothing called “&lt;b&gt;”."),
+    ],
+)
+def test_what_cannot_be_hidden_is_told(
+    app: FastAPI, client: TestClient, hide: str, words: str
+) -> None:
+    run = make_run(app, FORKS)
+    for path in (f"/r/{run}/9", f"/e/{run}/9"):
+        answer = client.get(path, params={"hide": hide}, headers={"Accept": "text/html"})
+        assert answer.status_code == 422
+        assert words in answer.text
+        assert f'href="{path}"' in answer.text
+
+
+def test_huge_pages_are_hidden_whole(app: FastAPI, client: TestClient) -> None:
+    run = make_run(
+        app, "huge: 8\nA mmap buf 8\nA madvise buf hugepage\nA write buf[0] 1\nA fork B\n"
+    )
+    page = page_of(client, f"/r/{run}/3?hide=f3")
+    assert not [name for name in drawn(page) if name.startswith("f")]
+    assert 'data-hide="f0"' in page

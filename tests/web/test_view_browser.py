@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.web.serving import LEAK, make_run
+from tests.web.serving import FORKS, LEAK, make_run
 from tests.web.test_explorer_browser import browser_context_args, open_step
 from tests.web.test_select_browser import at_step
 
@@ -100,3 +100,101 @@ def test_a_step_left_out_is_a_gap_beside_its_step(either: Page, app: FastAPI, ad
     expect(either.locator(".now-cmd")).to_have_text("g read")
     expect(either.locator(".side.right .own-step")).to_have_text("its step 6")
     expect(either.locator("#lanes .tl-lacks")).to_have_count(1)
+
+
+def drawn(page: Page, name: str) -> Locator:
+    return page.locator(f'#draw .pick[data-sel="{name}"]')
+
+
+@pytest.fixture(scope="module")
+def forks(app: FastAPI, address: str) -> str:
+    return f"{address}/r/{make_run(app, FORKS)}"
+
+
+def test_hiding_and_showing_again(either: Page, forks: str) -> None:
+    either.goto(f"{forks}/9")
+    drawn(either, "C").click()
+    either.get_by_role("link", name="Hide C").click()
+    expect(either.locator("#hiding")).to_contain_text("Hidden: C")
+    expect(drawn(either, "C")).to_have_count(0)
+    expect(either).to_have_url(f"{forks}/9?sel=C&hide=C")
+    either.locator("#draw a.hide[aria-label='hide f2']").click()
+    expect(drawn(either, "f2")).to_have_count(0)
+    expect(either).to_have_url(f"{forks}/9?sel=C&hide=C,f2")
+    either.locator("#next").click()
+    expect(either.locator("#explorer")).to_have_attribute("data-step", "10")
+    expect(drawn(either, "C")).to_have_count(0)
+    expect(either).to_have_url(f"{forks}/10?sel=C&hide=C,f2")
+    expect(either.locator("#state .diff")).to_contain_text("f2 changed, hidden")
+    either.locator("#hiding a").filter(has_text="f2").click()
+    expect(drawn(either, "f2")).to_have_count(1)
+    expect(either).to_have_url(f"{forks}/10?sel=C&hide=C")
+    either.get_by_role("link", name="show all").click()
+    expect(drawn(either, "C")).to_have_count(1)
+    expect(either).to_have_url(f"{forks}/10?sel=C")
+
+
+def test_only_one_process_is_a_link_away(either: Page, forks: str) -> None:
+    either.goto(f"{forks}/9?sel=B")
+    either.get_by_role("link", name="Only B").click()
+    expect(either).to_have_url(f"{forks}/9?sel=B&hide=A,C")
+    for name, there in (("A", 0), ("B", 1), ("C", 0)):
+        expect(drawn(either, name)).to_have_count(there)
+
+
+def test_keys_policies_and_the_way_back_keep_what_is_hidden(
+    page: Page, forks: str, complaints: list[str]
+) -> None:
+    open_step(page, f"{forks}/9?hide=C&sel=f2.ref")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("ArrowRight")
+    at_step(page, 10)
+    expect(page).to_have_url(f"{forks}/10?sel=f2.ref&hide=C")
+    page.keyboard.press("u")
+    expect(page).to_have_url(f"{forks}/10?sel=f2.ref&only=changed&hide=C")
+    page.keyboard.press("2")
+    expect(page).not_to_have_url(re.compile(re.escape(forks)))
+    expect(page).to_have_url(re.compile(r"/10\?sel=f2\.ref&only=changed&hide=C$"))
+    expect(drawn(page, "C")).to_have_count(0)
+    page.go_back()
+    expect(page).to_have_url(re.compile(re.escape(forks)))
+    expect(drawn(page, "C")).to_have_count(0)
+    expect(page.locator("#hiding")).to_be_visible()
+    steps = [url for url in asked if re.search(r"/r/\w+/\d+(\?|$)", url)]
+    assert all("hide=C" in url for url in steps), "fetched beforehand as it is asked for"
+
+
+def test_a_held_key_keeps_what_is_hidden(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/1?hide=B,f0")
+    for _ in range(40):
+        page.keyboard.down("ArrowRight")
+    page.keyboard.up("ArrowRight")
+    expect(page.locator("#explorer")).to_have_attribute("data-hide", "B,f0")
+    expect(drawn(page, "f0")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/\d+\?hide=B,f0$"))
+
+
+def test_hiding_by_keyboard(page: Page, forks: str, complaints: list[str]) -> None:
+    open_step(page, f"{forks}/9")
+    page.locator("#draw a.hide[aria-label='hide p']").or_(
+        page.locator("#draw a.hide[aria-label='hide handle p']")
+    ).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#hiding")).to_contain_text("Hidden: p")
+    expect(drawn(page, "p")).to_have_count(0)
+
+
+@pytest.mark.parametrize("query", ["", "?hide=C,f4"])
+def test_nothing_moves_from_step_to_step(page: Page, forks: str, query: str) -> None:
+    """What is told of the hidden does not push the drawing; its pane scrolls to what changed."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    places = set()
+    for step in (6, 7, 9, 10, 12):
+        open_step(page, f"{forks}/{step}{query}")
+        pane, box = page.locator("#draw").bounding_box(), drawn(page, "f0").bounding_box()
+        assert pane
+        assert box
+        scrolled = page.locator("#draw").evaluate("pane => pane.scrollTop")
+        places.add((round(pane["y"]), round(box["x"]), round(box["y"] - pane["y"] + scrolled)))
+    assert len(places) == 1

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from app.trace import Run
 
 from ..glimpse import glimpse
-from ..layout import FRAME_WIDTH, HEAD_HEIGHT, LABEL_WIDTH, Column, Layout, Row
+from ..layout import FRAME_WIDTH, HEAD_HEIGHT, Column, Layout, Row
 from ..narrow import with_rows
+from ..placing import LABEL_WIDTH
 from ..scene import Frame, Scene, Slot, scene_of
 from ..strips import Strip
 

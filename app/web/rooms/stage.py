@@ -19,6 +19,7 @@ from .. import drawing, timeline
 from ..marks import text
 from ..qr import qr_svg
 from ..templating import look_of
+from ..ticks import Timeline
 from .browser import leads, view_in
 from .focus import focus_of
 from .polls import Card, Polls
@@ -62,7 +63,7 @@ class StageContext(Struct, frozen=True):
     state_json: str
 
 
-def line_of(line: timeline.Timeline, current: int) -> str:
+def line_of(line: Timeline, current: int) -> str:
     """The run as one line with the events that are marked, and where it is now."""
     last = len(line.ticks)
     dx = (LINE_WIDTH - 2 * EDGE) / max(1, last)
