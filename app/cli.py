@@ -1,4 +1,4 @@
-"""The command line: `cowscope serve|trace|compare|conform|repro|policies`."""
+"""The command line: `cowscope serve|trace|compare|conform|repro|import|policies`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Engine
 
 from app import policies, upkeep
 from app.repro import Origin, TooManyPages, c_program, in_real_sizes
 from app.scenario import Scenario, ScenarioErrors, parse
+from app.service import TooMuchWork, TraceService
+from app.settings import Settings
+from app.store import migrate
+from app.store.removed import RunGone
 from app.trace import KINDS, BadTrace, Conformance, Run, conform_file, play
+from app.trace.imported import TraceErrors
 from app.trace.outcome import outcome_code
+from app.urls import trace_url
 
 OK, FAILED, BAD_INPUT, CANNOT = 0, 1, 2, 3
 
@@ -34,13 +41,18 @@ def fail(message: str, status: int) -> typer.Exit:
     return typer.Exit(status)
 
 
+def read_bytes(file: str) -> bytes:
+    """Exits with 2 when it cannot be read."""
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise fail(f"{file}: {error.strerror}", BAD_INPUT) from error
+
+
 def read_text(file: str) -> str:
     """A scenario's text. Exits with 2 when it cannot be read or is not UTF-8."""
     try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return raw.decode("utf-8")
-    except OSError as error:
-        raise fail(f"{file}: {error.strerror}", BAD_INPUT) from error
+        return read_bytes(file).decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise fail(
@@ -48,7 +60,7 @@ def read_text(file: str) -> str:
         ) from error
 
 
-def report(file: str, errors: ScenarioErrors) -> typer.Exit:
+def report(file: str, errors: ScenarioErrors | TraceErrors) -> typer.Exit:
     lines = [f"{file}:{e.line}:{e.column}: {e.message} {e.hint}".rstrip() for e in errors.errors]
     return fail("\n".join(lines), BAD_INPUT)
 
@@ -79,7 +91,6 @@ def serve(
     from pydantic import ValidationError
 
     from app.server import ServeFailed, run_server
-    from app.settings import Settings
 
     given = {"host": host, "port": port, "workers": workers}
     try:
@@ -226,6 +237,32 @@ def as_json(found: Conformance) -> dict[str, object]:
         "mismatch": mismatch
         and {name: getattr(mismatch, name) for name in mismatch.__struct_fields__},
     }
+
+
+@app.command("import")
+def import_trace(
+    file: Annotated[
+        str, typer.Argument(metavar="TRACE", help="a trace/1 document of a kernel, or -")
+    ],
+) -> None:
+    """Store a trace that was recorded on a kernel, and print the URL of its page."""
+    data = read_bytes(file)
+
+    def store(engine: Engine, settings: Settings) -> int:
+        migrate(engine)
+        traces = TraceService(engine, settings)
+        trace = traces.store(data)
+        traces.close()
+        base = settings.base_url or f"http://{settings.host}:{settings.port}"
+        print(str(base).rstrip("/") + trace_url(trace.id))
+        return OK
+
+    try:
+        raise typer.Exit(upkeep.with_store(store))
+    except TraceErrors as errors:
+        raise report(file, errors) from errors
+    except (TooMuchWork, RunGone) as error:
+        raise fail(f"{file}: {error}", BAD_INPUT) from error
 
 
 @app.command()

@@ -17,15 +17,24 @@ from starlette.exceptions import HTTPException
 from app.policies import UnknownPolicy
 from app.rooms import BadAction, BadClaim, NotLeader, OtherTab, TooManyStreams
 from app.scenario import ScenarioError, ScenarioErrors
-from app.service import Busy, RunNotPlayable, TooMuchWork, UnknownRun, UnknownStep
+from app.service import (
+    Busy,
+    RunNotPlayable,
+    TooMuchWork,
+    UnknownRun,
+    UnknownStep,
+    UnknownTrace,
+)
 from app.store import StoreUnavailable
 from app.store.answers import PollClosed, RoomFull
 from app.store.removed import RunGone
 from app.store.rooms import RoomExpired, UnknownRoom
+from app.trace.imported import TraceErrors
 from app.urls import (
     api_run_url,
     api_step_url,
     compare_url,
+    import_url,
     lead_url,
     next_url,
     room_url,
@@ -87,10 +96,14 @@ ErrorPage = Callable[[Request, Problem], Response]
 
 def of_scenario(error: ScenarioErrors, _: Request) -> Problem:
     many = len(error.errors)
-    detail = "; ".join(f"line {e.line}, column {e.column}: {e.message}" for e in error.errors[:3])
-    more = f"; and {many - 3} more" if many > 3 else ""
     title = "The scenario has an error" if many == 1 else f"The scenario has {many} errors"
-    return Problem(422, "scenario", title, f"{detail}{more}", errors=error.errors)
+    return Problem(422, "scenario", title, summed(error.errors), errors=error.errors)
+
+
+def summed(errors: tuple[ScenarioError, ...]) -> str:
+    """The first errors of a text as one sentence."""
+    told = "; ".join(f"line {e.line}, column {e.column}: {e.message}" for e in errors[:3])
+    return told + (f"; and {len(errors) - 3} more" if len(errors) > 3 else "")
 
 
 def of_policy(error: UnknownPolicy, _: Request) -> Problem:
@@ -112,7 +125,19 @@ def of_unknown_run(error: UnknownRun, request: Request) -> Problem:
 
 
 def of_gone(error: RunGone, _: Request) -> Problem:
-    return Problem(410, "run-removed", "The run was removed", str(error), "/")
+    what = error.what
+    return Problem(410, f"{what}-removed", f"The {what} was removed", str(error), "/")
+
+
+def of_trace(error: TraceErrors, _: Request) -> Problem:
+    title = "The trace has an error" if len(error.errors) == 1 else "The trace has errors"
+    status = 400 if error.syntax else 422
+    return Problem(status, "trace", title, summed(error.errors), errors=error.errors)
+
+
+def of_unknown_trace(error: UnknownTrace, _: Request) -> Problem:
+    hint = "It may be mistyped, or stored on another server."
+    return Problem(404, "unknown-trace", "No such trace", f"{error} {hint}", import_url())
 
 
 def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
@@ -242,6 +267,8 @@ HANDLERS: dict[type[Exception], Callable[[Any, Request], Problem]] = {
     Busy: of_busy,
     UnknownRun: of_unknown_run,
     RunGone: of_gone,
+    TraceErrors: of_trace,
+    UnknownTrace: of_unknown_trace,
     UnknownStep: of_unknown_step,
     WithinBlock: of_within_block,
     NotBroken: of_not_broken,

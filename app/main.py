@@ -15,7 +15,7 @@ from app.metrics import Metrics
 from app.middleware import Guard
 from app.rooms import Hub, RoomService
 from app.scenario import library
-from app.service import Housekeeper, RunService, WhatIfs
+from app.service import Housekeeper, RunService, TraceService, WhatIfs
 from app.settings import Settings
 from app.store import open_engine
 
@@ -46,10 +46,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.engine = open_engine(settings)
     app.state.runs = RunService(app.state.engine, settings)
+    app.state.traces = TraceService(app.state.engine, settings)
     app.state.whatifs = WhatIfs(app.state.runs, settings)
     app.state.rooms = RoomService(app.state.engine, settings)
     app.state.hub = Hub(app.state.engine, settings)
-    app.state.housekeeper = Housekeeper(app.state.engine, app.state.runs)
+    app.state.housekeeper = Housekeeper(app.state.engine, app.state.runs, app.state.traces)
     app.state.metrics = Metrics(app.state.runs)
     app.state.stopping = operation.Stopping(settings.drain_seconds)
     errors.install(app)
@@ -73,6 +74,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     housekeeping = asyncio.create_task(app.state.housekeeper.keep())
     yield
     app.state.whatifs.close()
+    app.state.traces.close()
     ending.cancel()
     housekeeping.cancel()
     app.state.hub.close()

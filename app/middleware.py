@@ -21,10 +21,13 @@ from app.limits import Limits
 from app.metrics import Metrics
 from app.origin import OriginCheck
 from app.settings import Settings
+from app.trace.imported import MAX_TRACE_BYTES
 
 SCENARIO_BYTES = 65_536
 BODY_BYTES = 6 * SCENARIO_BYTES + 8_192
 """The largest scenario with every byte as a \\u escape, and the fields around it."""
+TRACE_BODIES = {"/api/v1/traces": MAX_TRACE_BYTES, "/import": 3 * MAX_TRACE_BYTES + 8_192}
+"""Bodies that may be a trace: by itself, or in a form, where a browser may write three for one."""
 FORM = "application/x-www-form-urlencoded"
 
 CDN = " https://cdn.jsdelivr.net"
@@ -147,6 +150,7 @@ class Exchange:
         self._received = 0
         self._whole = False
         self._form: bytearray | None = None
+        self._most = TRACE_BODIES.get(scope["path"], BODY_BYTES)
         if scope["method"] == "POST":
             kind = Headers(scope=scope).get("content-type", "")
             if kind.partition(";")[0].strip().lower() == FORM:
@@ -154,8 +158,17 @@ class Exchange:
 
     def check_length(self) -> None:
         length = Headers(scope=self.scope).get("content-length", "")
-        if length.isdecimal() and int(length) > BODY_BYTES:
-            raise too_large()
+        if length.isdecimal() and int(length) > self._most:
+            raise self.too_large()
+
+    def too_large(self) -> HTTPException:
+        what, most = "scenario", SCENARIO_BYTES
+        if self.scope["path"] in TRACE_BODIES:
+            what, most = "trace", MAX_TRACE_BYTES
+        return HTTPException(
+            413,
+            f"The body is larger than {self._most:,} bytes. A {what} has at most {most:,} bytes.",
+        )
 
     async def receive(self) -> Message:
         if self._whole:
@@ -163,8 +176,8 @@ class Exchange:
         message = await self._within_the_limit()
         body = message.get("body", b"")
         self._received += len(body)
-        if self._received > BODY_BYTES:
-            raise too_large()
+        if self._received > self._most:
+            raise self.too_large()
         if self._form is not None:
             self._form += body
         if not message.get("more_body", False):
@@ -227,11 +240,3 @@ def check_form(body: bytes) -> None:
             f"The form is not UTF-8: it has byte 0x{byte:02x}, at offset {error.start} of its "
             "decoded text. Send UTF-8, percent-encoded.",
         ) from error
-
-
-def too_large() -> HTTPException:
-    return HTTPException(
-        413,
-        f"The body is larger than {BODY_BYTES:,} bytes. A scenario has at most "
-        f"{SCENARIO_BYTES:,} bytes.",
-    )

@@ -83,6 +83,19 @@ def conformance_url() -> str:
     return "/conformance"
 
 
+def import_url() -> str:
+    return "/import"
+
+
+def trace_url(trace_id: str) -> str:
+    """An imported trace."""
+    return f"/t/{quote(trace_id, safe='')}"
+
+
+def api_trace_url(trace_id: str) -> str:
+    return f"/api/v1/traces/{quote(trace_id, safe='')}"
+
+
 def question_url(question_id: str) -> str:
     """A question on a step, to be answered alone."""
     return f"/q/{quote(question_id, safe='~@:')}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -176,3 +176,45 @@ class ScenarioOut(Exact):
 
 class ScenarioTextOut(ScenarioOut):
     scenario: str = Field(description="The text")
+
+
+class ExtraOut(Exact):
+    """A field that the trace format does not have: kept, shown, not compared."""
+
+    path: str
+    value: str = Field(description="As JSON; of a long one the beginning")
+
+
+class DiffersOut(Exact):
+    """The first difference of a step."""
+
+    field: str
+    expected: Any = Field(description="What the kernel did")
+    found: Any = Field(description="What the model does")
+
+
+class TraceStepOut(Exact):
+    step: int = Field(description="From 1")
+    text: str
+    kernel: dict[str, Any] = Field(description="The recorded outcome")
+    model: dict[str, Any] | None = Field(description="null: the model does not play this step")
+    agrees: bool
+    differs: DiffersOut | None
+    not_compared: list[ExtraOut]
+
+
+class TraceOut(Exact):
+    """An imported trace beside what the model plays."""
+
+    id: str = Field(description="Short, made of the document's hash")
+    url: str = Field(description="Path of its page; with `.json` behind it the document as it came")
+    title: str
+    release: str
+    machine: str
+    swap: str | None
+    scenario: str
+    policy: str
+    agreeing: int = Field(ge=0, description="Steps that agree")
+    refused: str | None = Field(description="Why the model cannot play the scenario, or null")
+    steps: list[TraceStepOut]
+    not_compared: list[ExtraOut] = Field(description="Those that are about no step")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Request, Response
 from fastapi.openapi.utils import get_openapi
 
+from app.api import traces
 from app.api.answers import (
     answer,
     etag_of,
@@ -20,13 +21,13 @@ from app.api.answers import (
     scenario_text_out,
     step_out,
 )
+from app.api.documented import BAD_REQUEST, UNAVAILABLE, problems
 from app.api.models import (
     CreatedRun,
     MinimisedOut,
     NewMinimisation,
     NewRun,
     PolicyOut,
-    Problem,
     ScenarioOut,
     ScenarioTextOut,
     StoredRunOut,
@@ -57,14 +58,7 @@ RunId = Annotated[str, Path(description="A run's id", examples=["0123456789"], m
 StepNumber = Annotated[int, Path(ge=0, description="0 is the state before the first step")]
 
 
-def problems(**reasons: str) -> dict[int | str, dict[str, Any]]:
-    """Documents error answers: `problems(_404="why")`."""
-    return {int(k[1:]): {"description": why, "model": Problem} for k, why in reasons.items()}
-
-
-UNAVAILABLE = "The store is locked or out of reach; see Retry-After"
 NO_RUN = "No run has this id"
-BAD_REQUEST = "The path does not have the form that is documented here"
 GONE = "The run was removed"
 NOT_PLAYABLE = "Stored by another version, and this one refuses its text"
 
@@ -251,5 +245,6 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def install(app: FastAPI) -> None:
     app.include_router(api)
+    app.include_router(traces.routes)
     app.include_router(twins)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ from .errors import ScenarioError, ScenarioErrors
 from .expectations import Expectation, Note
 from .format import format_scenario
 from .library import Shipped, library
-from .scenario import Scenario, ScenarioStep, parse
+from .scenario import Scenario, ScenarioStep, longest_valid, parse
 from .text import MAX_BYTES, MAX_FRAMES, MAX_PROCESSES, MAX_STEPS
 from .units import Unit, units_of
 
@@ -25,6 +25,7 @@ __all__ = [
     "Unit",
     "format_scenario",
     "library",
+    "longest_valid",
     "parse",
     "units_of",
 ]

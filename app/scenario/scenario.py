@@ -89,6 +89,18 @@ def parse(
     )  # fmt: skip
 
 
+def longest_valid(text: str) -> Scenario | None:
+    """The scenario made of the lines before the first error, if they make one."""
+    try:
+        return parse(text)
+    except ScenarioErrors as errors:
+        first = errors.errors[0].line
+    try:
+        return parse("\n".join(text.split("\n")[: first - 1]))
+    except ScenarioErrors:
+        return None
+
+
 def first_process(body: list[Line]) -> str:
     for line in body:
         if not line.text.startswith(("note", "expect error")):

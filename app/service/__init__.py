@@ -11,18 +11,22 @@ from app.service.runs import (
     UnknownRun,
     UnknownStep,
 )
+from app.service.traces import LoadedTrace, TraceService, UnknownTrace
 from app.service.whatif import WhatIfs
 
 __all__ = [
     "Busy",
     "Housekeeper",
     "LoadedRun",
+    "LoadedTrace",
     "RunNotPlayable",
     "RunService",
     "StoredRun",
     "TooMuchWork",
+    "TraceService",
     "UnknownRun",
     "UnknownStep",
+    "UnknownTrace",
     "WhatIfs",
     "page_steps",
 ]

@@ -1,5 +1,5 @@
-"""What a server does by itself now and then: rooms that expired are emptied, and runs that were
-removed by `cowscope purge` are forgotten by this process, too."""
+"""What a server does by itself now and then: rooms that expired are emptied, and runs and traces
+that were removed by `cowscope purge` are forgotten by this process, too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from app.service.runs import RunService
+from app.service.traces import TraceService
 from app.store import StoreUnavailable, open_session
 from app.store.removed import RemovedRun, RunGone, removed_runs
 from app.store.rooms import any_expired, purge_rooms
@@ -27,14 +28,15 @@ log = structlog.get_logger(__name__)
 class Housekeeper:
     """One in each process; what it does twice does no harm."""
 
-    def __init__(self, engine: Engine, runs: RunService) -> None:
+    def __init__(self, engine: Engine, runs: RunService, traces: TraceService) -> None:
         self._engine = engine
         self._runs = runs
+        self._traces = traces
         self._removed: dict[str, RemovedRun] = {}
         self._since = datetime.fromtimestamp(0, UTC)
 
     def check(self, path: str) -> None:
-        """Raise RunGone for a path that names a removed run: pages of it may be in memory."""
+        """Raise RunGone for a path that names what was removed: pages of it may be in memory."""
         if self._removed:
             for name in SEPARATORS.split(path):
                 if name in self._removed:
@@ -56,8 +58,9 @@ class Housekeeper:
             expired = any_expired(session=session, now=now)
         new = {row.id: row for row in rows if row.id not in self._removed}
         self._removed = {**self._removed, **new}
-        for run_id in new:
-            self._runs.forget(run_id)
+        for name in new:
+            self._runs.forget(name)
+            self._traces.forget(name)
         self._since = now - OVERLAP
         if expired:
             with open_session(self._engine) as session:

@@ -1,4 +1,4 @@
-"""Runs that were removed at somebody's request: what is deleted, and what is remembered of it."""
+"""Runs and traces removed at somebody's request: what is deleted, and what is remembered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app.store.ids import MAX_LENGTH
 from app.store.room_tables import Room, RoomItem
 from app.store.rooms import purge_rooms
-from app.store.tables import Base, Moment, Run
+from app.store.tables import Base, Moment, Run, Trace
 
 DIGEST_BYTES = 32
 REASON_CHARACTERS = 200
@@ -23,7 +23,8 @@ REASON = "at somebody's request"
 class RemovedRun(Base):
     """What is left of a removed run: its name, a hash of its text, when it went and why.
 
-    The hash is how the same text is known again, whatever policy or engine would play it.
+    The hash is how the same text is known again, whatever policy or engine would play it. Of a
+    removed trace (`what`) it is the hash of the document.
     """
 
     __tablename__ = "removed_run"
@@ -32,15 +33,22 @@ class RemovedRun(Base):
     text_digest: Mapped[bytes] = mapped_column(LargeBinary(DIGEST_BYTES), index=True)
     removed: Mapped[datetime] = mapped_column(Moment)
     reason: Mapped[str] = mapped_column(String(REASON_CHARACTERS))
+    what: Mapped[str] = mapped_column(String(10), server_default="run")
 
 
 class RunGone(Exception):
-    """The run was there and was removed; `again` when its text was about to be stored anew."""
+    """It was there and was removed; `again` when the same content was about to be stored anew."""
 
     def __init__(self, row: RemovedRun, *, again: bool = False) -> None:
-        what = f"Run {row.id} was removed on {row.removed:%d %B %Y} ({row.reason})"
+        self.what = row.what
+        removed = (
+            f"{row.what.title()} {row.id} was removed on {row.removed:%d %B %Y} ({row.reason})"
+        )
+        same = "text" if row.what == "run" else "document"
         super().__init__(
-            f"{what}; the same text is not stored again." if again else f"{what}; it is deleted."
+            f"{removed}; the same {same} is not stored again."
+            if again
+            else f"{removed}; it is deleted."
         )
 
 
@@ -59,8 +67,9 @@ class Removal:
     same_text: Sequence[str]
 
 
-def digest_of(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=DIGEST_BYTES, person=b"cowscope-gone-1").digest()
+def digest_of(content: str | bytes) -> bytes:
+    data = content.encode() if isinstance(content, str) else content
+    return blake2b(data, digest_size=DIGEST_BYTES, person=b"cowscope-gone-1").digest()
 
 
 def get_removed(*, session: Session, run_id: str) -> RemovedRun | None:
@@ -72,8 +81,8 @@ def removed_runs(*, session: Session, since: datetime) -> Sequence[RemovedRun]:
     return session.scalars(select(RemovedRun).where(RemovedRun.removed >= since)).all()
 
 
-def check_not_removed(*, session: Session, text: str) -> None:
-    """Raise RunGone when a run of this text was removed."""
+def check_not_removed(*, session: Session, text: str | bytes) -> None:
+    """Raise RunGone when a run of this text, or a trace of these bytes, was removed."""
     chosen = select(RemovedRun).where(RemovedRun.text_digest == digest_of(text)).limit(1)
     row = session.scalar(chosen)
     if row is not None:
@@ -109,3 +118,17 @@ def remove_run(*, session: Session, run: Run, now: datetime, reason: str) -> Rem
     )
     session.execute(delete(Run).where(Run.id == run.id))
     return removal
+
+
+def remove_trace(*, session: Session, trace: Trace, now: datetime, reason: str) -> None:
+    """Delete a trace and leave what says so. Runs of its scenario stay: they are others'."""
+    session.add(
+        RemovedRun(
+            id=trace.id,
+            text_digest=digest_of(trace.document),
+            removed=now,
+            reason=reason[:REASON_CHARACTERS],
+            what="trace",
+        )
+    )
+    session.execute(delete(Trace).where(Trace.id == trace.id))

@@ -44,6 +44,19 @@ class CompressedText(TypeDecorator[str]):
         return None if value is None else zlib.decompress(value).decode()
 
 
+class Compressed(TypeDecorator[bytes]):
+    """Bytes, deflated."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else zlib.compress(value, 9)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else zlib.decompress(value)
+
+
 class Packed(TypeDecorator[list[str]]):
     """A list of short words, as deflated MessagePack."""
 
@@ -139,3 +152,15 @@ class Run(Base):
     @property
     def steps(self) -> int:
         return len(self.outcomes)
+
+
+class Trace(Base):
+    """A trace that somebody recorded and imported, byte for byte as it came. Never changed."""
+
+    __tablename__ = "trace"
+
+    id: Mapped[str] = mapped_column(String(MAX_LENGTH), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created: Mapped[datetime] = mapped_column(Moment)
+    title: Mapped[str] = mapped_column(String(200))
+    document: Mapped[bytes] = mapped_column(Compressed)

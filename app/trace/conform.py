@@ -15,7 +15,7 @@ from msgspec import Struct
 from app import policies
 from app.engine import boot, step
 from app.engine.outcome import NotModelled, Outcome
-from app.scenario import ScenarioErrors, parse
+from app.scenario import ScenarioErrors, longest_valid, parse
 
 from .outcome import outcome_json
 from .state import state
@@ -37,18 +37,29 @@ class Mismatch(Struct, frozen=True):
 
 
 class Conformance(Struct, frozen=True):
-    """One trace. `agreeing` steps agree; `refused` says why it could not be played at all.
+    """One trace. `agreeing` steps agree; `refused` says why it could not be played to its end.
 
-    `mismatch` is the first difference; `differing` are all steps that have one, from 1.
+    mismatches   the first difference of each step that has one
+    outcomes     what the engine's steps came to, as far as it played
     """
 
     name: str
     group: str
     steps: int
     agreeing: int
-    mismatch: Mismatch | None = None
+    mismatches: tuple[Mismatch, ...] = ()
     refused: str | None = None
-    differing: tuple[int, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def mismatch(self) -> Mismatch | None:
+        """The first difference."""
+        return self.mismatches[0] if self.mismatches else None
+
+    @property
+    def differing(self) -> tuple[int, ...]:
+        """The steps that differ, from 1."""
+        return tuple(mismatch.step for mismatch in self.mismatches)
 
     @property
     def ok(self) -> bool:
@@ -88,32 +99,43 @@ def conform(document: Json, policy_name: str) -> Conformance:
     name = str(document["scenario"].get("name", ""))
     group = str(document["scenario"].get("group", ""))
     recorded = document["steps"]
+    text, refused = document["scenario"]["text"], None
     try:
-        scenario = parse(document["scenario"]["text"])
+        scenario = parse(text)
     except ScenarioErrors as errors:
-        return Conformance(name, group, len(recorded), 0, refused=str(errors))
-    if len(scenario.steps) != len(recorded):
+        refused = str(errors.errors[0])
+        begun = longest_valid(text)
+        if begun is None:
+            return Conformance(name, group, len(recorded), 0, refused=refused)
+        scenario = begun
+    if len(scenario.steps) != len(recorded) and not (
+        refused and len(scenario.steps) < len(recorded)
+    ):
         why = f"the trace has {len(recorded)} steps, its text has {len(scenario.steps)}"
         return Conformance(name, group, len(recorded), 0, refused=why)
     config = msgspec.structs.replace(scenario.config, swap=document["source"].get("swap") or "none")
     machine = boot(config, scenario.first)
     matcher = Matcher(frozenset(document.get("unstable", ())), policy.bit == "page")
-    differing: list[int] = []
-    first: Mismatch | None = None
-    for index, (source, step_json) in enumerate(zip(scenario.steps, recorded, strict=True)):
+    mismatches: list[Mismatch] = []
+    outcomes: list[Outcome] = []
+    for index, (source, step_json) in enumerate(zip(scenario.steps, recorded, strict=False)):
         try:
             done = step(machine, source.op, policy, explain=False)
         except NotModelled as missing:
-            why = f"{missing.what}: not modelled yet"
-            agreeing = index - len(differing)
-            return Conformance(name, group, len(recorded), agreeing, first, why, tuple(differing))
+            refused = f"{missing.what}: not modelled yet"
+            break
         machine = done.after
+        outcomes.append(done.outcome)
         found = matcher.compare(index, step_json, done.outcome, state(machine))
+        recorded_text = step_json.get("text", source.text)
+        if recorded_text.split() != source.text.split():
+            found = "text", recorded_text, source.text
         if found is not None:
-            differing.append(index + 1)
-            first = first or Mismatch(index + 1, source.text, *found)
-    agreeing = len(recorded) - len(differing)
-    return Conformance(name, group, len(recorded), agreeing, first, differing=tuple(differing))
+            mismatches.append(Mismatch(index + 1, source.text, *found))
+    agreeing = len(outcomes) - len(mismatches)
+    return Conformance(
+        name, group, len(recorded), agreeing, tuple(mismatches), refused, tuple(outcomes)
+    )
 
 
 Difference = tuple[str, object, object]

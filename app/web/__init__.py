@@ -15,6 +15,7 @@ from . import (
     elsewhere,
     explorer,
     home,
+    imports,
     learn,
     matrix_routes,
     misconceptions,
@@ -49,6 +50,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(matrix_routes.router(runs, templates, settings))
     app.include_router(selftest.router(runs, templates, settings))
     app.include_router(conformance.router(runs, templates, settings))
+    app.include_router(imports.router(runs, app.state.traces, templates))
     app.include_router(quiz.router(runs, templates))
     app.include_router(learn.router(runs, templates))
     app.include_router(misconceptions.router(runs, templates))

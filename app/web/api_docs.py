@@ -70,11 +70,12 @@ def fields_of(schema: Json) -> Iterator[Field]:
 
 def operation_of(method: str, path: str, operation: Json, models: Json) -> Operation:
     fields = [
-        Field(one["name"], name_of(one["schema"]), one.get("description", ""), True)
+        Field(one["name"], name_of(one["schema"]), one.get("description", ""), one["required"])
         for one in operation.get("parameters", ())
     ]
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        fields += fields_of(models[name_of(content["schema"])])
+        schema = content["schema"]
+        fields += fields_of(models[name_of(schema)] if "$ref" in schema else schema)
     answers = []
     for status, response in operation["responses"].items():
         model = "".join(name_of(c["schema"]) for c in response.get("content", {}).values())

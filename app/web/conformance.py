@@ -18,7 +18,7 @@ from app.engine.policy import Policy
 from app.service import RunService
 from app.settings import Settings
 from app.trace.recorded import CHAPTERS, RACES, Recording, Replayed, load, recordings, replay_all
-from app.urls import step_url
+from app.urls import conformance_url, step_url
 
 from .conformance_view import (
     ConformanceContext,
@@ -143,7 +143,7 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
             query_of(policy),
             f"Replaying {len(whole)} recorded traces under {policy} …",
             releases_of(whole),
-            choices(policy),
+            choices(policy, conformance_url()),
             (),
             (),
             (replays.progress(policy), len(whole)),
@@ -180,7 +180,9 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         recording, policy = asked(swap, name), policy_in(request)
         replayed = await replays.of(policy)
         mine = next(r for r in replayed if r.recording.key == recording.key)
-        context = trace_context(mine, await asyncio.to_thread(load, recording.key), policy)
+        document = await asyncio.to_thread(load, recording.key)
+        base = f"{conformance_url()}/{recording.key}"
+        context = trace_context(mine, document, policy, base)
         body = templates.get_template("conformance_trace.html").render(
             asdict(context), look=look_of(request), here="conformance"
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
 from msgspec import Struct
 
-from app.trace.outcome import outcome_words
+from app.trace import Mismatch
+from app.trace.beside import Extra, beside_document, beside_step
+from app.trace.outcome import outcome_json, outcome_words
 from app.trace.recorded import CHAPTERS, RACES, Recording, Replayed
 from app.urls import conformance_url
 
@@ -92,26 +94,48 @@ class ConformanceContext(Struct, frozen=True):
 
 
 class StepRow(Struct, frozen=True):
-    """One step: what the kernel did, in words, and whether the model did the same."""
+    """One step: what the kernel did, in words, and whether the model did the same.
+
+    entries   pages that the kernel shows otherwise than a step before
+    model     what the model's step came to; "" where it does not play
+    why       where the two differ
+    extra     what the recording has beside the format
+    href      the run at this step, or "" where the model does not play
+    """
 
     number: int
     text: str
     kernel: str
+    entries: str
+    model: str
     agrees: bool
     left_out: int
     why: str
+    extra: tuple[Extra, ...]
     href: str
 
 
 class TraceContext(Struct, frozen=True):
-    """What `conformance_trace.html` gets beside `look` and `here`."""
+    """What `conformance_trace.html` gets beside `look` and `here`.
+
+    base         the page's own path: with `.json` the recording, with `/STEP` the run
+    trace_id     of an imported trace, or ""
+    first        the first step that differs, or 0
+    extra        what is beside the format and about no step
+    """
 
     recording: Recording
+    base: str
+    trace_id: str
     policy: str
     query: str
     sentence: str
+    refused: str
+    first: int
+    choices: tuple[Choice, ...]
     race: str
     steps: tuple[StepRow, ...]
+    extra: tuple[Extra, ...]
 
 
 def query_of(policy: str) -> str:
@@ -133,8 +157,11 @@ def mismatch_words(replayed: Replayed) -> str:
         return found.refused
     if found.mismatch is None:
         return ""
-    m = found.mismatch
-    return f"step {m.step}, {m.field}: the kernel {words_of(m.expected)}, here {words_of(m.found)}"
+    return f"step {found.mismatch.step}, {difference_words(found.mismatch)}"
+
+
+def difference_words(m: Mismatch) -> str:
+    return f"{m.field}: the kernel {words_of(m.expected)}, here {words_of(m.found)}"
 
 
 def words_of(value: object) -> str:
@@ -210,13 +237,10 @@ def trace_row(replayed: Replayed, policy: str) -> TraceRow:
     )
 
 
-def choices(policy: str) -> tuple[Choice, ...]:
+def choices(policy: str, base: str) -> tuple[Choice, ...]:
     names = all_names()
     extra = () if policy in names else (policy,)
-    return tuple(
-        Choice(name, conformance_url() + query_of(name), name == policy)
-        for name in (*names, *extra)
-    )
+    return tuple(Choice(name, base + query_of(name), name == policy) for name in (*names, *extra))
 
 
 def context_of(policy: str, replayed: tuple[Replayed, ...]) -> ConformanceContext:
@@ -225,33 +249,81 @@ def context_of(policy: str, replayed: tuple[Replayed, ...]) -> ConformanceContex
         query_of(policy),
         sum_words(replayed, policy),
         releases_of(r.recording for r in replayed),
-        choices(policy),
+        choices(policy, conformance_url()),
         chapters_of(replayed, policy),
         groups_of(replayed, policy),
         None,
     )
 
 
-def trace_context(replayed: Replayed, document: Json, policy: str) -> TraceContext:
+ENTRIES = 4
+"""Pages that changed in a step and are told one by one."""
+
+
+def entry_words(entry: Json) -> str:
+    """A page as the kernel shows it: its frame, its swap entry, or nothing."""
+    words = [str(entry.get("frame") or entry.get("swap_offset_label") or entry.get("kind", "?"))]
+    words += ["mapped once"] if entry.get("exclusively_mapped") else []
+    words += ["uffd-wp"] if entry.get("uffd_wp") else []
+    words += ["marker"] if entry.get("marker") else []
+    return " ".join(words)
+
+
+def entries_of(step: Json) -> dict[str, str]:
+    """Each page or run of a step by name, in words."""
+    return {
+        f"{process}.{area}[{entry.get('pages', entry.get('page'))}]": entry_words(entry)
+        for process, ranges in step["state"]["processes"].items()
+        for area, entries in ranges.items()
+        for entry in entries
+    }
+
+
+def changed_words(now: dict[str, str], before: dict[str, str]) -> str:
+    new = [f"{name} {words}" for name, words in now.items() if before.get(name) != words]
+    more = f", and {len(new) - ENTRIES} more" if len(new) > ENTRIES else ""
+    return ", ".join(new[:ENTRIES]) + more
+
+
+def step_rows(replayed: Replayed, document: Json, base: str, query: str) -> Iterator[StepRow]:
     recording, found = replayed.recording, replayed.found
-    first = found.mismatch.step if found.mismatch else 0
-    rows = tuple(
-        StepRow(
+    differing = {mismatch.step: mismatch for mismatch in found.mismatches}
+    before: dict[str, str] = {}
+    for number, step in enumerate(document["steps"], 1):
+        entries = entries_of(step)
+        mismatch = differing.get(number)
+        played = number <= len(found.outcomes)
+        model = outcome_words(outcome_json(found.outcomes[number - 1])) if played else ""
+        yield StepRow(
             number,
             step["text"],
             outcome_words(step["outcome"]),
-            found.refused is None and number not in found.differing,
+            changed_words(entries, before),
+            model,
+            played and mismatch is None,
             left_out(recording, number),
-            mismatch_words(replayed) if number == first else "",
-            run_url(recording.key, number, policy),
+            difference_words(mismatch) if mismatch else "",
+            beside_step(step),
+            f"{base}/{number}{query}" if played else "",
         )
-        for number, step in enumerate(document["steps"], 1)
-    )
+        before = entries
+
+
+def trace_context(
+    replayed: Replayed, document: Json, policy: str, base: str, trace_id: str = ""
+) -> TraceContext:
+    recording, found = replayed.recording, replayed.found
     return TraceContext(
         recording,
+        base,
+        trace_id,
         policy,
         query_of(policy),
         f"{found.agreeing} of {found.steps} steps agree under {policy}.",
-        RACES.get(recording.key, ""),
-        rows,
+        found.refused or "",
+        found.mismatch.step if found.mismatch else 0,
+        choices(policy, base),
+        RACES.get(recording.key, "") if not trace_id else "",
+        tuple(step_rows(replayed, document, base, query_of(policy))),
+        beside_document(document) if trace_id else (),
     )

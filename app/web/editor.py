@@ -21,6 +21,7 @@ from app.scenario import (
     Scenario,
     ScenarioError,
     ScenarioErrors,
+    longest_valid,
     parse,
 )
 from app.service import RunService, TooMuchWork
@@ -109,18 +110,6 @@ def limits_of(text: str, scenario: Scenario | None) -> tuple[Limit, ...]:
         Limit("Pages", frames, MAX_FRAMES),
         Limit("Text, bytes", used_bytes, MAX_BYTES),
     )
-
-
-def longest_valid(text: str) -> Scenario | None:
-    """The scenario made of the lines before the first error, if they make one."""
-    try:
-        return parse(text)
-    except ScenarioErrors as errors:
-        first = errors.errors[0].line
-    try:
-        return parse("\n".join(text.split("\n")[: first - 1]))
-    except ScenarioErrors:
-        return None
 
 
 def preview_of(text: str, policy: str) -> Preview | None:

@@ -16,6 +16,8 @@ OPERATIONS = {
     "POST /api/v1/runs/{run_id}/minimise",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps/{step}",
+    "POST /api/v1/traces",
+    "GET /api/v1/traces/{trace_id}",
     "GET /api/v1/policies",
     "GET /api/v1/scenarios",
     "GET /api/v1/scenarios/{slug}",
@@ -33,6 +35,8 @@ CASES = [(label, POSITIVE) for label in sorted(OPERATIONS)] + [
     ("POST /api/v1/runs", NEGATIVE),
     ("POST /api/v1/runs/{run_id}/minimise", NEGATIVE),
     ("GET /api/v1/runs/{run_id}", NEGATIVE),
+    ("POST /api/v1/traces", NEGATIVE),
+    ("GET /api/v1/traces/{trace_id}", NEGATIVE),
     ("GET /api/v1/runs/{run_id}/steps/{step}", NEGATIVE),
 ]
 

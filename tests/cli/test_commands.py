@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from app import policies
 from app.cli import app
+from tests.recordings import recorded, written
 
 TEXT = """\
 title: a copy
@@ -51,6 +53,39 @@ def test_trace_prints_a_line_for_each_step(file: str) -> None:
     for line in TEXT.splitlines()[1:6]:
         assert line in result.stdout
     assert "linux: no violation" in result.stdout
+
+
+def test_import_stores_a_trace_and_prints_its_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COWSCOPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COWSCOPE_BASE_URL", "https://cow.example.org/")
+    path = tmp_path / "trace.json"
+    path.write_bytes(written(recorded()))
+    result = run("import", str(path))
+    assert result.exit_code == 0, result.output
+    assert re.fullmatch(r"https://cow\.example\.org/t/\w{10}\n", result.stdout)
+    assert run("import", "-", stdin=written(recorded())).stdout == result.stdout
+    name = result.stdout.strip().rsplit("/", 1)[1]
+    assert run("purge", "--trace", name, "--dry-run").stdout.startswith("would be removed: trace")
+    assert run("purge", "--trace", name).exit_code == 0
+    again = run("import", str(path))
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "the same document is not stored again" in again.stderr
+    assert f"Trace {name} was removed on" in run("purge", "--trace", name).stderr
+    assert run("purge", "--trace", name, "--run", name).exit_code == 2
+
+
+def test_import_says_where_a_document_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COWSCOPE_DATA_DIR", str(tmp_path / "data"))
+    result = run("import", "-", stdin='{"schema":\n "trace/9"}')
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("-:2:2: schema: ")
+    assert run("import", str(tmp_path / "nothing")).exit_code == 2
+    monkeypatch.setenv("COWSCOPE_DATABASE_URL", f"sqlite:///{tmp_path}")
+    assert run("import", "-", stdin=written(recorded())).exit_code == 3
 
 
 def test_repro_prints_c_or_writes_it(file: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.store import migrate, open_session
 from app.store.rooms import RoomExpired, get_room, hash_of, new_room
+from tests.recordings import recorded, written
 
 TEXT = "title: private\nA mmap buf 1\nA write buf 1\nA fork B"
 
@@ -27,6 +28,7 @@ def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI
     migrate(app.state.engine)
     yield app
     app.state.runs.close()
+    app.state.traces.close()
     app.state.rooms.close()
     app.state.engine.dispose()
 
@@ -123,3 +125,20 @@ def test_a_server_empties_expired_rooms_by_itself(app: FastAPI, client: TestClie
     with open_session(app.state.engine) as session, pytest.raises(RoomExpired):
         get_room(session=session, code=code, now=now)
     assert purge("--dry-run").output.startswith("would be emptied: 0 expired rooms\n")
+
+
+def test_a_removed_trace_is_gone_for_everybody(app: FastAPI, client: TestClient) -> None:
+    data = written(recorded())
+    trace = client.post("/api/v1/traces", content=data).json()["id"]
+    paths = [f"/t/{trace}", f"/t/{trace}.json", f"/t/{trace}/3", f"/api/v1/traces/{trace}"]
+    for path in paths:
+        assert client.get(path).status_code == 200, path
+    assert purge("--trace", trace, "--reason", "asked by mail").exit_code == 0
+    app.state.housekeeper.look()
+    for path in paths:
+        answer = client.get(path)
+        assert answer.status_code == 410, path
+        assert f"Trace {trace} was removed on" in answer.text
+    again = client.post("/api/v1/traces", content=data)
+    assert again.status_code == 410
+    assert again.json()["type"] == "urn:cowscope:trace-removed"

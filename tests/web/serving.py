@@ -83,6 +83,7 @@ def whole_app(data: Path, **given: bool) -> Iterator[FastAPI]:
     migrate(app.state.engine)
     yield app
     app.state.whatifs.close()
+    app.state.traces.close()
     app.state.hub.close()
     app.state.rooms.close()
     app.state.runs.close()
@@ -122,6 +123,13 @@ def make_run(app: FastAPI, text: str, policy: str = "linux") -> str:
     runs: RunService = app.state.runs
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(runs.create(text, policy))).result().id
+
+
+def make_trace(app: FastAPI, document: bytes) -> str:
+    """The name of an imported trace."""
+    answer = TestClient(app).post("/api/v1/traces", content=document)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 def make_room(app: FastAPI, slug: str = "hello-fork") -> str:

@@ -23,7 +23,8 @@ from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page
 from starlette.routing import Route
 
-from tests.web.serving import FORKS, LEAK, make_room, make_run
+from tests.recordings import odd, written
+from tests.web.serving import FORKS, LEAK, make_room, make_run, make_trace
 
 BAD = "A mmap buf 1\nA wriet buf 1\nB read buf[4]\n"
 HUGE = "title: One write\nhuge: 8\nA mmap buf 8 thp\nA write buf 1\nA fork B\nA write buf[3] 2\n"
@@ -80,6 +81,8 @@ PAGES = {
     "no-room": "/w/ZZZZZ",
     "conformance": "/conformance",
     "trace": "/conformance/zram/fork-child-writes-first",
+    "import": "/import",
+    "imported": "/t/{odd}",
     "docs": "/docs",
     "privacy": "/privacy",
     "docs-embed": "/docs/embed",
@@ -92,11 +95,11 @@ KEPT = (("explorer", "desk"), ("explorer", "projector"), ("explorer", "phone"),
         ("editor-errors", "desk"))  # fmt: skip
 FRAGMENTS = {"others"}
 """Parts of a page that are read alone only by the script."""
-TWINS = re.compile(r"\.(json|txt|cow|svg|png)$|^/(api|healthz|readyz|metrics|static)\b")
+TWINS = re.compile(r"\.(json|txt|cow|svg|png|c)$|^/(api|healthz|readyz|metrics|static)\b")
 ELSEWHERE = {
     "/c/{pair}/step", "/r/{run}/step", "/r/{run}", "/s/{slug}", "/m/{name}/{pair}",
     "/m/{name}/{policy}/{step}", "/selftest/{policy}/{test_id}/{kind_key}", "/q/{question_id}",
-    "/conformance/{swap}/{name}/{step}", "/r/{run}/{step}/inspect",
+    "/conformance/{swap}/{name}/{step}", "/t/{trace}/{step}", "/r/{run}/{step}/inspect",
     "/c/{pair}/{step}/inspect", "/w/{room}/events",
     "/w/{room}/poll", "/w/{room}/lead/{once}", "/r/{run}/{step}/next/panel",
     "/r/{run}/{step}/branch",
@@ -112,6 +115,7 @@ def names(app: FastAPI) -> dict[str, str]:
         "safe": make_run(app, LEAK, "linux"),
         "huge": make_run(app, HUGE),
         "room": make_room(app),
+        "odd": make_trace(app, written(odd())),
     }
 
 

@@ -25,6 +25,7 @@ TOLD = {
     "room_member": "A member of a room:",
     "room_answer": "answers to predictions",
     "removed_run": "A removed run:",
+    "trace": "A recorded trace:",
 }
 """Where each table is told of."""
 

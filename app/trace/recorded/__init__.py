@@ -6,7 +6,7 @@ FOLDER` packs a folder of recorded traces into one; nothing in them is changed.
 
 from .facts import CHAPTERS, RACES, Chapter, Fact
 from .replay import Replayed, replay_all
-from .store import Recording, load, recordings
+from .store import Recording, load, recording_of, recordings
 
 __all__ = [
     "CHAPTERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Recording",
     "Replayed",
     "load",
+    "recording_of",
     "recordings",
     "replay_all",
 ]
