@@ -198,3 +198,26 @@ def test_nothing_moves_from_step_to_step(page: Page, forks: str, query: str) -> 
         scrolled = page.locator("#draw").evaluate("pane => pane.scrollTop")
         places.add((round(pane["y"]), round(box["x"]), round(box["y"] - pane["y"] + scrolled)))
     assert len(places) == 1
+
+
+def test_the_current_line_is_in_sight(either: Page, app: FastAPI, address: str) -> None:
+    """Of a long text, with and without a script; and one can look elsewhere in the list."""
+    text = "A mmap buf 1\n" + "".join(f"A write buf {n}\n" for n in range(1, 60))
+    run = make_run(app, text)
+    lines = either.locator("#script li")
+    for step in (45, 60, 3):
+        either.goto(f"{address}/r/{run}/{step}")
+        current = either.locator("#script [aria-current=step]")
+        expect(current).to_be_in_viewport(ratio=1)
+        pane, line = either.locator("#script").bounding_box(), current.bounding_box()
+        assert pane
+        assert line
+        assert pane["y"] <= line["y"]
+        assert line["y"] + line["height"] <= pane["y"] + pane["height"]
+    either.locator("#script").hover()
+    for _ in range(50):  # while the page arrives, the list still goes back to the line
+        either.mouse.wheel(0, 4000)
+        pane, line = either.locator("#script").bounding_box(), lines.last.bounding_box()
+        if pane and line and line["y"] < pane["y"] + pane["height"]:
+            break
+    expect(lines.last).to_be_in_viewport()
