@@ -21,17 +21,19 @@
   // links that leave the comparison take the selection along, by the name that it has there
   const RIGHT = 'right:';
   const bare = link => link.getAttribute('href').split('?')[0];
-  const lead = (link, sel) => link?.setAttribute('href', bare(link) + queryOf({ ...shared(), sel }));
+  const hidden = way => document.querySelector('#explorer').dataset[`hide${way}`] || '';
+  const lead = (link, sel, way) => link?.setAttribute('href', bare(link) + queryOf({ ...shared(), sel, hide: hidden(way) }));
   function along() {
     const own = side => document.querySelector(`#inspector [data-side=${side}]`)?.dataset.sel || '';
-    for (const side of ['left', 'right']) lead(document.querySelector(`.side.${side} .alone`), own(side));
+    for (const side of ['left', 'right']) lead(document.querySelector(`.side.${side} .alone`), own(side), side === 'left' ? 'Left' : 'Right');
     const theirs = name => (/^[fs]\d/.test(name) ? RIGHT + name : name);
-    lead(document.querySelector('#swap'), own('right') || theirs(own('left')));
+    lead(document.querySelector('#swap'), own('right') || theirs(own('left')), 'Swapped');
     for (const twin of document.querySelectorAll('.cdiff header a')) twin.setAttribute('href', bare(twin) + queryOf({ sel: view.sel }));
     for (const way of document.querySelectorAll('#explorer [data-keeps]')) {
-      const kept = way.dataset.keeps === 'left' ? own('left') : theirs(own('right'));
+      const left = way.dataset.keeps === 'left';
+      const kept = left ? own('left') : theirs(own('right'));
       const name = way.matches('form') ? 'action' : 'href';
-      way.setAttribute(name, way.getAttribute(name).split('?')[0] + queryOf({ ...shared(), sel: kept }));
+      way.setAttribute(name, way.getAttribute(name).split('?')[0] + queryOf({ ...shared(), sel: kept, hide: hidden(left ? 'Left' : 'KeptRight') }));
     }
   }
   for (const changed of ['cowscope:selected', 'cowscope:view']) document.addEventListener(changed, along);

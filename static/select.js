@@ -20,7 +20,7 @@ function current(link, is, word = 'true') {
   if (is) link.setAttribute('aria-current', word);
   else link.removeAttribute('aria-current');
 }
-const shared = () => ({ sel: view.sel, only: view.only }); // what a comparison has as well
+const shared = () => ({ sel: view.sel, only: view.only, hide: view.hide }); // what a comparison has as well
 const tabOf = wanted => wanted.tab || (wanted.sel ? 'history' : 'why');
 
 // -- lighting: the same frame everywhere; what is not about it recedes and stays readable

@@ -14,14 +14,17 @@ from app.service import LoadedRun
 from app.trace import KINDS
 from app.urls import compare_url, matrix_url, step_url
 
-from . import compare_marks, compare_select, drawing, marks
+from . import compare_marks, drawing, marks
 from .compare_align import Names
 from .compare_diff import Difference
+from .compare_hiding import PairHiding
+from .compare_names import name_of
 from .compare_pair import Pair
 from .compare_words import headline_of, remarks_of, rules_of, standing_of, title_of, years_of
 from .evidence import Evidence, evidence_of
 from .explorer import GLYPHS, OCTAGON, Chip
 from .glimpse import glimpse
+from .hiding import Hiding, layout_without, scene_without
 from .keys import KEYS, KeyAction
 from .layout import Layout
 from .pick import selectable
@@ -32,6 +35,10 @@ Json = dict[str, Any]
 
 WIDE = 900
 """A drawing wider than this stands above the other instead of beside it."""
+
+SHOWN = PairHiding()
+WAYS = ("left", "right", "swapped", "kept_right")
+"""Where links of a comparison lead that name things otherwise (`compare_hiding.Thing`)."""
 
 COMPARE_KEYS: dict[str, KeyAction] = {
     "next": KEYS["next"],
@@ -104,7 +111,9 @@ class CompareContext(Struct, frozen=True):
     headline, reasons what the two do here, and the tests that decided, with their numbers
     told              the headline with what each side did
     parting           does a difference begin here?
-    differences       what differs after this step
+    differences       what differs after this step; `hidden` are those in what is hidden
+    hiding            what is left out of both drawings; `hide` has its names in links that lead
+                      elsewhere, by WAYS
     first, previous_divergence, next_divergence   step numbers or None; `count` of all divergences
     next_violation    on either side
     lanes, overview   the timeline; `glyphs` its key, `octagon` the sign of a violation
@@ -127,6 +136,9 @@ class CompareContext(Struct, frozen=True):
     told: str
     parting: bool
     differences: tuple[Difference, ...]
+    hidden: tuple[Difference, ...]
+    hiding: Hiding
+    hide: dict[str, str]
     first: int | None
     previous_divergence: int | None
     next_divergence: int | None
@@ -144,12 +156,12 @@ class CompareContext(Struct, frozen=True):
     swapped: str
 
 
-def context_of(pair: Pair, number: int) -> CompareContext:
+def context_of(pair: Pair, number: int, hiding: PairHiding = SHOWN) -> CompareContext:
     """A place that is at most `pair.last`."""
     found = pair.differences(number)
     sides = (
-        view_of(pair, pair.left, pair.plan.left, number, found, right=False),
-        view_of(pair, pair.right, pair.plan.right, number, found, right=True),
+        view_of(pair, pair.left, pair.plan.left, number, found, hiding, right=False),
+        view_of(pair, pair.right, pair.plan.right, number, found, hiding, right=True),
     )
     base = compare_url(pair.left.id, pair.right.id)
     headline = f"{headline_of(pair, number, found)} {standing_of(pair, number)}".rstrip()
@@ -163,12 +175,15 @@ def context_of(pair: Pair, number: int) -> CompareContext:
         command=sides[0].command or sides[1].command,
         left=sides[0],
         right=sides[1],
-        wide=pair.plan.joint.width > WIDE,
+        wide=layout_without(pair.plan.joint, hiding.shared).width > WIDE,
         headline=headline,
         reasons=reasons_of(*sides, found) if parting else "",
         told=told_of(headline, sides, parting=parting),
         parting=parting,
         differences=found,
+        hidden=tuple(d for d in found if hiding.covers(d)),
+        hiding=hiding.told(pair),
+        hide={way: ",".join(hiding.names(way)) for way in WAYS},
         first=pair.divergences[0] if pair.divergences else None,
         previous_divergence=pair.previous_divergence(number),
         next_divergence=pair.next_divergence(number),
@@ -188,23 +203,27 @@ def context_of(pair: Pair, number: int) -> CompareContext:
 
 
 def view_of(
-    pair: Pair, loaded: LoadedRun, layout: Layout, number: int, found: tuple[Difference, ...],
-    *, right: bool,
+    pair: Pair, loaded: LoadedRun, whole: Layout, number: int, found: tuple[Difference, ...],
+    hiding: PairHiding, *, right: bool,
 ) -> View:  # fmt: skip
+    hidden = hiding.of_side(pair, right=right)
+    layout = layout_without(whole, hidden)
     here, acts = pair.ways.at[right][number], pair.ways.acts(right, number)
-    step, previous = glimpse(loaded.run, here, layout)
+    step, previous = glimpse(loaded.run, here, whole)
     if not acts:
         step = previous = {"state": step["state"]}
-    scene = scene_of(layout, number, step, previous)
+    scene = scene_without(scene_of(whole, number, step, previous), layout, hidden, step)
     policy = loaded.stored.policy
     drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
     own = (*scene.frames, *scene.slots)
     shown = {pair.plan.names.to_shared(label) for label in own} if right else set(own)
-    signs = compare_marks.overlay(layout, pair.plan.joint, number, found, shown, right=right)
+    joint = layout_without(pair.plan.joint, hiding.shared)
+    seen = [difference for difference in found if not hiding.covers(difference)]
+    signs = compare_marks.overlay(layout, joint, number, seen, shown, right=right)
     labels = {own_label(pair, d, right=right) for d in found if not d.quiet} - {""}
     marked = f"{drawn.removesuffix('</svg>')}{signs}</svg>"
-    picture = selectable(marked, layout, scene, loaded.run.policy.bit)
-    picture = compare_marks.apart(picture, layout, found, labels)
+    picture = selectable(marked, layout, scene, loaded.run.policy.bit, hidden)
+    picture = compare_marks.apart(picture, layout, seen, labels)
     why = why_of(about(step, labels))
     decided = next((m for m in reversed(why.events) if m.css == "decide"), None)
     return View(
@@ -264,8 +283,8 @@ def beside(svg: str, names: Names | None) -> str:
         named,
     )
     return re.sub(
-        r'(data-sel="|href="\?sel=)([fs]\d+)',
-        lambda m: m[1] + compare_select.name_of(names, m[2]),
+        r'(data-sel="|href="\?sel=|class="hide" href="\?hide=(?:[^"]*,)?)([fs]\d+)(?=["\.])',
+        lambda m: m[1] + name_of(names, m[2]),
         named,
     )
 

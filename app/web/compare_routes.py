@@ -25,6 +25,7 @@ from . import compare_select
 from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE
 from .blame import Blame
 from .compare import context_of
+from .compare_hiding import PairHiding, hiding_of_pair
 from .compare_pair import Pair, pair_of
 from .compare_select import Selected
 from .compare_twins import document, plain
@@ -84,15 +85,17 @@ class Compared:
         base = compare_url(pair.left.id, pair.right.id)
         return await asyncio.to_thread(compare_select.selected, self.blame, pair, base, step, sel)
 
-    def fragment(self, pair: Pair, step: int) -> Kept:
-        values = msgspec.structs.asdict(context_of(pair, step))
-        body = render_block(self.templates, "compare.html", "explorer", values)
-        return self.pages.put((pair.name, step), body)
+    def hiding(self, pair: Pair, names: tuple[str, ...]) -> PairHiding:
+        """Raises HTTPException for what neither side has."""
+        return hiding_of_pair(self.blame, pair, names) if names else PairHiding()
 
-    def page(self, pair: Pair, step: int, look: Look) -> Kept:
-        values = msgspec.structs.asdict(context_of(pair, step))
-        body = self.templates.get_template("compare.html").render(values, look=look)
-        return self.pages.put((pair.name, step, look), body)
+    def fragment(self, pair: Pair, step: int, hide: tuple[str, ...]) -> str:
+        values = msgspec.structs.asdict(context_of(pair, step, self.hiding(pair, hide)))
+        return render_block(self.templates, "compare.html", "explorer", values)
+
+    def page(self, pair: Pair, step: int, hide: tuple[str, ...], look: Look) -> str:
+        values = msgspec.structs.asdict(context_of(pair, step, self.hiding(pair, hide)))
+        return self.templates.get_template("compare.html").render(values, look=look)
 
 
 def router(runs: RunService, templates: jinja2.Environment, settings: Settings) -> APIRouter:
@@ -104,20 +107,25 @@ def router(runs: RunService, templates: jinja2.Environment, settings: Settings) 
         name, step = request.path_params["pair"], request.path_params["step"]
         wants_fragment = "hx-request" in request.headers
         look = Look() if wants_fragment else look_of(request)
-        key = (name, step) if wants_fragment else (name, step, look)
+        view = view_in(request)
+        key = (name, step, view.hide, None if wants_fragment else look)
         kept = compared.pages.get(key)
         if kept is None:
             pair = await compared.at(name, step)
-            kept = (
-                compared.fragment(pair, step) if wants_fragment else compared.page(pair, step, look)
+            made = (
+                compared.fragment(pair, step, view.hide)
+                if wants_fragment
+                else compared.page(pair, step, view.hide, look)
             )
+            kept = compared.pages.put(key, made)
         if wants_fragment:
             return answer(request, kept, FRAGMENT_CACHE, VARY_FRAGMENT)
-        if view := view_in(request):
+        if view:
             found = await compared.selected(name, step, view.sel) if view.sel else None
             pair = await compared.at(name, step)
             page = kept.body.decode()
-            body = compare_select.dressed(templates, page, pair, step, view, found)
+            hiding = compared.hiding(pair, view.hide)
+            body = compare_select.dressed(templates, page, pair, step, view, found, hiding)
             status = 422 if found and found.notices else 200
             return answer(request, Kept(body.encode()), PAGE_CACHE, VARY_PAGE, status=status)
         return answer(request, kept, PAGE_CACHE, VARY_PAGE)

@@ -1,7 +1,6 @@
 """What is selected in a comparison: one thing, by the name that each side has for it.
 
-`?sel=f1.ref` is f1 of the left and whatever corresponds to it on the right; `?sel=right:f1` is
-a frame or slot that only the right side has.
+How a link names a thing of two runs is told in `compare_names`.
 """
 
 from __future__ import annotations
@@ -19,16 +18,14 @@ from app.trace.subject import BadSelection, Subject
 from app.urls import compare_url, step_url
 
 from .blame import Blame
-from .compare_align import ELSEWHERE, Names
+from .compare_hiding import PairHiding
 from .compare_marks import SIDES
+from .compare_names import LABEL, RIGHT, of_right, subjects
 from .compare_pair import Pair
 from .dress import dress
 from .inspector import Notice, Picked, notice_of, picked
 from .keys import KEYS
 from .view import View
-
-RIGHT = "right:"
-LABEL = re.compile(r"([fs]\d+)(?!\w)(.*)", re.DOTALL)
 
 KEEPS = re.compile(r'((?:href|action)="[^"?]+)(" data-keeps="(left|right)")')
 """Links to other policies: one side stays as it is, and with it the names of its things."""
@@ -64,39 +61,6 @@ class Selected(Struct, frozen=True):
     previous: int | None
     next: int | None
     notices: tuple[Notice, ...]
-
-
-def name_of(names: Names, label: str) -> str:
-    """How a link calls a frame or slot of the right side."""
-    shared = names.to_shared(label)
-    return f"{RIGHT}{label}" if int(shared[1:]) >= ELSEWHERE else shared
-
-
-def subjects(blame: Blame, pair: Pair, name: str) -> tuple[Subject | None, Subject | None]:
-    """The thing as the left and as the right has it. Raises BadSelection when neither does."""
-    if name.startswith(RIGHT):
-        theirs = blame.subject(pair.right, name.removeprefix(RIGHT))
-        label = LABEL.fullmatch(str(theirs))
-        known = name_of(pair.plan.names, label[1]) if label else str(theirs)
-        if label is None or not known.startswith(RIGHT):
-            return subjects(blame, pair, known + (label[2] if label else ""))
-        return None, theirs
-    label = LABEL.fullmatch(name)
-    right = name
-    if label is not None:
-        own_label = pair.plan.names.own.get(label[1])
-        right = own_label + label[2] if own_label else ""
-    bad: BadSelection | None = None
-    found: list[Subject | None] = []
-    for loaded, own in ((pair.left, name), (pair.right, right)):
-        try:
-            found.append(blame.subject(loaded, own) if own else None)
-        except BadSelection as error:
-            found.append(None)
-            bad = bad or error
-    if found == [None, None] and bad is not None:
-        raise bad
-    return found[0], found[1]
 
 
 def selected(blame: Blame, pair: Pair, base: str, step: int, name: str) -> Selected:
@@ -141,27 +105,35 @@ def block_of(templates: jinja2.Environment, found: Selected) -> str:
 
 def dressed(
     templates: jinja2.Environment, page: str, pair: Pair, step: int, view: View,
-    found: Selected | None,
+    found: Selected | None, hiding: PairHiding,
 ) -> str:  # fmt: skip
     """A comparison's page as a link with a view shows it, so that it needs no script.
 
     `found` is what the view selects, None for nothing.
     """
+
+    def elsewhere(sel: str, way: str) -> View:
+        return replace(view, sel=sel, hide=hiding.names(way))
+
     base = compare_url(pair.left.id, pair.right.id)
     sel = found.sel if found else ""
     view = replace(view, sel=sel or view.sel)
     page = dress(page, base, view, block_of(templates, found) if found else "", "", sel, ())
     sides = found.sides if found else ()
     left, right = [side.view.sel for side in sides] or ["", ""]
-    theirs, ours = (f"{RIGHT}{own}" if LABEL.fullmatch(own) else own for own in (right, left))
     ways = {f"{base}/{step}.{twin}": View(sel=view.sel) for twin in ("json", "txt")}
     swapped = compare_url(pair.right.id, pair.left.id, step)
-    ways[swapped] = replace(view, sel=right or ours)
-    for loaded, at, own in zip((pair.left, pair.right), pair.ways.at, (left, right), strict=True):
-        ways[step_url(loaded.id, at[step])] = replace(view, sel=own)
+    ways[swapped] = elsewhere(right or of_right(left), "swapped")
+    for loaded, at, own, way in zip(
+        (pair.left, pair.right), pair.ways.at, (left, right), SIDES, strict=True
+    ):
+        ways[step_url(loaded.id, at[step])] = elsewhere(own, way)
     for path, said in ways.items():
         page = page.replace(f'href="{path}"', f'href="{path}{escape(said.query)}"')
-    kept = {"left": replace(view, sel=left), "right": replace(view, sel=theirs)}
+    kept = {
+        "left": elsewhere(left, "left"),
+        "right": elsewhere(of_right(right), "kept_right"),
+    }
     page = KEEPS.sub(lambda way: f"{way[1]}{escape(kept[way[3]].query)}{way[2]}", page)
     for side in sides:
         page = mark_lane(page, base, side)

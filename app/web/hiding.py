@@ -7,7 +7,7 @@ goes with them, unless a handle that is shown holds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import HTTPException
@@ -28,6 +28,7 @@ Json = dict[str, Any]
 MOST = 32
 """Names in one link."""
 TOLD = "changed, hidden"
+LABELLED = ("frame", "slot")
 
 
 class Hiding(Struct, frozen=True):
@@ -68,12 +69,26 @@ def link_of(names: Any) -> str:
 
 def hiding_of(blame: Blame, loaded: LoadedRun, layout: Layout, names: tuple[str, ...]) -> Hiding:
     """Raises HTTPException for what this run does not have, and for parts of things."""
+
+    def find(name: str) -> tuple[str, Subject]:
+        subject = blame.subject(loaded, name)
+        item = layout.place(subject.thing) if subject.kind in LABELLED else None
+        found = replace(subject, thing=item.label) if item else subject
+        return found.thing, found
+
+    return hiding_by(find, layout, names)
+
+
+def hiding_by(
+    find: Callable[[str], tuple[str, Subject]], layout: Layout, names: tuple[str, ...]
+) -> Hiding:
+    """`find` gives the right spelling of a name, and its subject by the layout's labels."""
     if len(names) > MOST:
         raise HTTPException(422, f"hide: {MOST} things at most, not {len(names)}.")
     known: dict[str, Subject] = {}
     for name in names:
         try:
-            subject = blame.subject(loaded, name)
+            spelled, subject = find(name)
         except BadSelection as bad:
             near = f" Nearest: {', '.join(bad.near)}." if bad.near else ""
             raise HTTPException(422, f"hide: {bad}{near}") from bad
@@ -83,15 +98,13 @@ def hiding_of(blame: Blame, loaded: LoadedRun, layout: Layout, names: tuple[str,
                 f"hide: {name} is part of something. Hide a process (A), a frame (f0), a swap slot "
                 "(s0) or a handle.",
             )
-        item = layout.place(subject.thing) if subject.kind in ("frame", "slot") else None
-        known[item.label if item else subject.thing] = subject
+        known[spelled] = subject
+    found = known.values()
     return Hiding(
         tuple(known),
-        processes := frozenset(n for n, s in known.items() if s.kind == "process"),
-        items := frozenset(n for n, s in known.items() if s.kind in ("frame", "slot")),
-        handles := frozenset(
-            s.thing.removeprefix("handle:") for s in known.values() if s.kind == "handle"
-        ),
+        processes := frozenset(s.thing for s in found if s.kind == "process"),
+        items := frozenset(s.thing for s in found if s.kind in LABELLED),
+        handles := frozenset(s.thing.removeprefix("handle:") for s in found if s.kind == "handle"),
         tuple(along(layout, processes, items, handles)),
     )
 

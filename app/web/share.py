@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from app.service.runs import LoadedRun, RunService
 from app.urls import absolute, embed_url, run_twin_url, sheet_url, step_twin_url, step_url
@@ -100,7 +100,7 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     view = chosen_of(request)
     link = absolute(request, step_url(loaded.id, step) + view)
     asked = view_of(request.query_params)
-    marked = fitting(replace(asked, tab="", watch=()).query)
+    marked = fitting(asked.shared.query)
     return ShareContext(
         run_id=loaded.id,
         title=title,

@@ -47,7 +47,7 @@ class View(Struct, frozen=True):
     @property
     def shared(self) -> View:
         """What a comparison shows of it as well."""
-        return View(sel=self.sel, only=self.only)
+        return View(sel=self.sel, only=self.only, hide=self.hide)
 
     @property
     def said(self) -> dict[str, str]:

@@ -278,3 +278,68 @@ def test_huge_pages_are_hidden_whole(app: FastAPI, client: TestClient) -> None:
     page = page_of(client, f"/r/{run}/3?hide=f3")
     assert not [name for name in drawn(page) if name.startswith("f")]
     assert 'data-hide="f0"' in page
+
+
+def test_a_comparison_hides_on_both_sides_by_each_ones_name(
+    app: FastAPI, client: TestClient
+) -> None:
+    """f3 left is f4 right; f3 is a copy that only the right has."""
+    left, right = make_run(app, FORKS, "textbook"), make_run(app, FORKS, "linux")
+    base = f"/c/{left}..{right}"
+    whole = page_of(client, f"{base}/9")
+    page = page_of(client, f"{base}/9?hide=C,f3,p")
+    both = [
+        set(re.findall(r'class="pick" data-link="[^"]*" data-sel="([^"]+)"', text))
+        for side in page.split('class="panel side')[1:]
+        for text in [side.partition("</svg>")[0]]
+    ]
+    for side in both:
+        assert "C" not in side
+        assert not {"f3", "p"} & side
+        assert "f0" in side
+    assert 'id="right-f4"' in whole
+    assert 'id="right-f4"' not in page
+    assert "right:f3" in both[1], "what only the right has stays"
+    alone = page_of(client, f"{base}/9?hide=A,B,C,p")
+    line = re.search(r"and what only they map: ([^<]*)<", alone)
+    assert line
+    assert {"f0", "f2", "right:f3"} <= set(line[1].split())
+    gone = page_of(client, f"{base}/9?hide=right:f3")
+    assert 'data-sel="right:f3"' not in gone
+    assert 'href="?hide=">show all' not in gone
+    assert 'title="show right:f3"' in gone
+    assert 'data-sel="f3"' in gone
+
+
+def test_links_of_a_comparison_name_what_is_hidden(app: FastAPI, client: TestClient) -> None:
+    left, right = make_run(app, FORKS, "textbook"), make_run(app, FORKS, "linux")
+    base = f"/c/{left}..{right}"
+    page = page_of(client, f"{base}/9?hide=C,f3,right:f3")
+    kept = "hide=C,f3,right:f3"
+    assert f'href="{base}/10?{kept}"' in page
+    assert f'href="/r/{left}/9?hide=C,f3"' in page
+    assert f'href="/r/{right}/9?hide=C,f4,f3"' in page
+    assert f'href="/c/{right}..{left}/9?hide=C,f4,f3"' in page
+    assert f'href="/m/{left}/textbook..refcount/9?hide=C,f3" data-keeps="left"' in page
+    kept_right = "hide=C,right:f4,right:f3"
+    assert f'href="/m/{left}/refcount..linux/9?{kept_right}" data-keeps="right"' in page
+    assert f'class="hide" href="?{kept},f0"' in page
+    back = page_of(client, f"/c/{right}..{left}/9?hide=C,f4,f3")
+    assert f'href="{base}/9?hide=C,f3,right:f3"' in back, "swapped twice is what it was"
+
+
+def test_a_difference_in_what_is_hidden_is_told(app: FastAPI, client: TestClient) -> None:
+    left, right = make_run(app, LEAK, "mapcount"), make_run(app, LEAK)
+    base = f"/c/{left}..{right}"
+    page = page_of(client, f"{base}/6?hide=A,g")
+    rows = re.findall(r'<th scope="row"><span class="ne"[^>]*>≠</span> (.*?)</th>', page)
+    hidden = {re.sub(r" <span.*", "", row) for row in rows if ">hidden<" in row}
+    assert hidden == {"A buf[0]", "g"} | ({"f1"} if "f1 <span" in " ".join(rows) else set())
+    marks = page.count('<g class="ne">')
+    told = len([row for row in rows if ">hidden<" not in row and row[:1] in "fsABC"])
+    assert marks == 2 * told
+    assert client.get(f"{base}/6?hide=Q").status_code == 422
+    hx = {"HX-Request": "true"}
+    assert 'data-hide="g"' in client.get(f"{base}/6?hide=g", headers=hx).text
+    explorer = page_of(client, f"/r/{left}/6?hide=A,g")
+    assert f'id="compare" href="/m/{left}/mapcount..linux/6?hide=A,g"' in explorer

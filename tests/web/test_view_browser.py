@@ -221,3 +221,22 @@ def test_the_current_line_is_in_sight(either: Page, app: FastAPI, address: str) 
         if pane and line and line["y"] < pane["y"] + pane["height"]:
             break
     expect(lines.last).to_be_in_viewport()
+
+
+def test_a_comparison_hides_and_leads_on(either: Page, app: FastAPI, address: str) -> None:
+    left, right = make_run(app, FORKS, "textbook"), make_run(app, FORKS, "linux")
+    either.goto(f"{address}/r/{left}/9?hide=C")
+    either.locator("#compare").click()
+    expect(either).to_have_url(re.compile(r"/9\?hide=C$"))
+    base = f"{address}/c/{left}..{right}"
+    side = either.locator(".side.left")
+    expect(side.locator('.pick[data-sel="C"]')).to_have_count(0)
+    side.locator("a.hide[aria-label='hide f3']").click()
+    expect(either).to_have_url(f"{base}/9?hide=C,f3")
+    expect(either.locator("#right-f4")).to_have_count(0)
+    either.locator("#next").click()
+    expect(either).to_have_url(f"{base}/10?hide=C,f3")
+    expect(either.locator("#explorer")).to_have_attribute("data-step", "10")
+    expect(either.locator("#right-f4")).to_have_count(0)
+    either.locator(".side.right .alone").click()
+    expect(either).to_have_url(f"{address}/r/{right}/10?hide=C,f4")
