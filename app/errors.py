@@ -148,7 +148,7 @@ def of_unknown_step(error: UnknownStep, request: Request) -> Problem:
         left, _, right = error.run_id.partition("..")
         nearest = compare_url(left, right, error.last)
     elif path.endswith((".json", ".txt", ".c")):
-        nearest = step_twin_url(error.run_id, error.last, path.rsplit(".", 1)[1])
+        nearest = step_twin_url(error.run_id, error.last, path.partition(".")[2])
     else:
         nearest = step_url(error.run_id, error.last)
     return Problem(404, "unknown-step", "No such step", f"{error} It is at {nearest}.", nearest)

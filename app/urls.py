@@ -16,12 +16,12 @@ def step_url(run_id: str, step: int) -> str:
 
 
 def step_twin_url(run_id: str, step: int, suffix: str) -> str:
-    """`suffix` is "json", "txt", "svg", "png" or "c"."""
+    """`suffix` is "json", "txt", "svg", "png", "c" or "itf.json"."""
     return f"{step_url(run_id, step)}.{suffix}"
 
 
 def run_twin_url(run_id: str, suffix: str) -> str:
-    """`suffix` is "json", "cow", "html" or "c"."""
+    """`suffix` is "json", "cow", "html", "c" or "itf.json"."""
     return f"/r/{quote(run_id, safe='')}.{suffix}"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Request, Response
 from fastapi.openapi.utils import get_openapi
+from msgspec.structs import replace
 
 from app.api import traces
 from app.api.answers import (
@@ -36,7 +37,8 @@ from app.api.text import step_text
 from app.api.trace_models import StepOut
 from app.errors import PROBLEM_JSON
 from app.scenario import Shipped, library
-from app.service import RunService, WhatIfs
+from app.service import LoadedRun, RunService, TooMuchWork, WhatIfs, page_steps
+from app.trace.itf import itf_trace
 from app.urls import absolute, api_run_url, run_url, step_url
 
 
@@ -206,6 +208,31 @@ async def get_step_text(request: Request, run_id: RunId, step: StepNumber, runs:
     link = absolute(request, step_url(run.id, step))
     text = await asyncio.to_thread(step_text, run, step, link)
     return answer(request, text, "text/plain", etag_of(run.id, step, "txt"))
+
+
+@twins.get("/r/{run_id}/{step:int}.itf.json")
+async def get_step_itf(request: Request, run_id: RunId, step: StepNumber, runs: Runs) -> Response:
+    run = await runs.load(run_id)
+    return await itf_answer(request, run, run.check_step(step))
+
+
+# Before the one that takes everything up to “.json”.
+@twins.get("/r/{run_id}.itf.json")
+async def get_itf(request: Request, run_id: RunId, runs: Runs) -> Response:
+    run = await runs.load(run_id)
+    return await itf_answer(request, run, run.last)
+
+
+async def itf_answer(request: Request, run: LoadedRun, last: int) -> Response:
+    """The states up to a step. Raises TooMuchWork: every page is written out in every state."""
+    scenario = run.run.scenario
+    work = page_steps(replace(scenario, steps=scenario.steps[:last]))
+    most = request.app.state.settings.heavy_page_steps
+    if work > most:
+        raise TooMuchWork(work, most)
+    link = absolute(request, step_url(run.id, last))
+    document = await asyncio.to_thread(itf_trace, run.run, last, link)
+    return json_answer(request, document, etag_of(run.id, last, "itf"))
 
 
 @twins.get("/r/{run_id}.json")

@@ -315,7 +315,7 @@ def expand(pages: list[Json]) -> list[Json]:
         for page in range(first, last):
             one = {k: v for k, v in entry.items() if k != "pages"}
             one["page"] = page
-            for field, _ in LABELS:
+            for field in ("frame", "swap_offset_label", "migrating"):
                 if isinstance(one.get(field), str):
                     one[field] = label_at(one[field], page - first)
             out.append(one)

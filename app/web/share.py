@@ -83,6 +83,12 @@ def files_of(loaded: LoadedRun, step: int, hidden: View) -> tuple[tuple[str, str
         (drawing, "SVG", "this step's drawing", f"{at}.svg"),
         (step_twin_url(loaded.id, step, "png"), "PNG", "this step's card", f"{at}.png"),
         (step_twin_url(loaded.id, step, "json"), "JSON", "this step's state", f"{at}.json"),
+        (
+            step_twin_url(loaded.id, step, "itf.json"),
+            "ITF",
+            "for TLA⁺ tools, to here",
+            f"{at}.itf.json",
+        ),
         (run_twin_url(loaded.id, "cow"), "Scenario", "the run's text", f"{name}.cow"),
         (step_twin_url(loaded.id, step, "c"), "C", "a kernel plays the steps to here", f"{at}.c"),
         (run_twin_url(loaded.id, "json"), "Trace", "the whole run as JSON", f"{name}.json"),

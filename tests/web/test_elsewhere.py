@@ -274,7 +274,7 @@ def test_the_share_page_has_everything_that_works(client: TestClient, leak: str)
     assert frame.get("title") == "vmsplice leak: step 6 of 8 under mapcount"
     assert client.get(frame.get("src", "")).status_code == 200
     files = re.findall(r'<a class="btn" href="([^"]+)"', html)
-    assert len(files) == 8
+    assert len(files) == 9
     for path in files:
         assert client.get(path).status_code == 200, path
     assert f'aria-label="QR code of http://testserver/r/{leak}/6"' in html
@@ -355,3 +355,30 @@ def test_no_program_of_a_step_that_is_not(app: FastAPI, client: TestClient, leak
     steps = "A read buf[0]\n" * 60
     much = make_run(app, f"huge: 2\nA mmap buf 256\n{steps}")
     assert "page-steps is" in client.get(f"/r/{much}.c").text
+
+
+# -- for TLA⁺ tools ---------------------------------------------------------------------------
+
+
+def test_a_run_and_a_step_are_itf_traces(app: FastAPI, client: TestClient, leak: str) -> None:
+    whole, part = client.get(f"/r/{leak}.itf.json"), client.get(f"/r/{leak}/3.itf.json")
+    assert whole.headers["content-type"] == part.headers["content-type"] == "application/json"
+    last = app.state.runs.peek(leak).last
+    assert [state["#meta"]["index"] for state in whole.json()["states"]] == [*range(last + 1)]
+    assert len(part.json()["states"]) == 4
+    assert part.json()["#meta"]["source"] == f"http://testserver/r/{leak}/3"
+    assert part.json()["#meta"]["policy"] == "mapcount"
+    known = client.get(f"/r/{leak}.itf.json", headers={"If-None-Match": whole.headers["etag"]})
+    assert known.status_code == 304
+    assert f'href="/r/{leak}/3.itf.json"' in client.get(f"/r/{leak}/3").text
+    missing = client.get(f"/r/{leak}/99.itf.json")
+    assert missing.status_code == 404
+    assert missing.json()["nearest"] == f"/r/{leak}/{last}.itf.json"
+
+
+def test_no_itf_trace_of_too_many_pages(app: FastAPI, client: TestClient) -> None:
+    large = make_run(app, "A mmap buf 60000\nA write buf[0] 1\nA read buf[0]\n")
+    answer = client.get(f"/r/{large}.itf.json")
+    assert answer.status_code == 422
+    assert "too much work" in answer.json()["detail"]
+    assert client.get(f"/r/{large}/1.itf.json").status_code == 200
