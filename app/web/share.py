@@ -90,7 +90,7 @@ def files_of(loaded: LoadedRun, step: int, hidden: View) -> tuple[tuple[str, str
             f"{at}.itf.json",
         ),
         (run_twin_url(loaded.id, "cow"), "Scenario", "the run's text", f"{name}.cow"),
-        (step_twin_url(loaded.id, step, "c"), "C", "a kernel plays the steps to here", f"{at}.c"),
+        (step_twin_url(loaded.id, step, "c"), "C", "for a real kernel, to here", f"{at}.c"),
         (run_twin_url(loaded.id, "json"), "Trace", "the whole run as JSON", f"{name}.json"),
     ]
     if loaded.last < MAX_STEPS:
