@@ -105,7 +105,7 @@ function showCurrent() {
 // neighbours come into the browser's cache before they are asked for
 const fetched = new Set();
 function prefetch() {
-  const { hide } = $('#explorer').dataset;
+  const { hide } = $('#explorer')?.dataset || {};
   for (const link of document.querySelectorAll('#next[href], #prev[href]')) {
     const url = link.href.split('?')[0] + (hide ? `?hide=${hide}` : ''); // as a step asks for it
     if (fetched.has(url)) continue;
