@@ -26,7 +26,6 @@ MICRO_STEPS = "user space cannot schedule the kernel's micro-steps"
 SHORT = "a short-term pin does not outlast its system call"
 GET_WRITE = "nothing in user space keeps a FOLL_GET reference for writing"
 SWAP_CACHE = "only the kernel can put a page into the swap cache and leave it mapped"
-RECLAIM = "user space can ask for one process's pages to go out (swapout), not for a shared one's"
 LIMITED = "the machine of the scenario has other limits than this one"
 TWO_MODES = "one userfaultfd has one mode, and this process has used the other one"
 
@@ -271,7 +270,8 @@ class Players:
         return self.to_swap(Play((Act(f"PROC_{op.process}", body),), ("done",)))
 
     def reclaim(self, op: ops.Reclaim, before: Machine, error: str | None) -> Play:
-        return Play(skip=RECLAIM)
+        body = f"reclaim(a, PROC_{op.process}, {spot(op.place)});"
+        return self.to_swap(Play((Act(OBSERVER, body),), ("reclaim",)))
 
     def swapcache(self, op: ops.Swapcache, before: Machine, error: str | None) -> Play:
         return Play(skip=SWAP_CACHE)

@@ -3,8 +3,11 @@ static void drain(struct answer *a)
 {
 	cpu_set_t all, one;
 
-	done(a, sched_getaffinity(0, sizeof(all), &all));
-	for (int i = 0; i < CPU_SETSIZE && !a->error; i++) {
+	if (sched_getaffinity(0, sizeof(all), &all)) {
+		skip(a, "sched_getaffinity: %s", strerror(errno));
+		return;
+	}
+	for (int i = 0; i < CPU_SETSIZE; i++) {
 		if (!CPU_ISSET(i, &all))
 			continue;
 		CPU_ZERO(&one);

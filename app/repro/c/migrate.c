@@ -59,6 +59,7 @@ static void migrate(struct answer *a, int proc, unsigned char *from, long pages,
 	}
 	if (a->error != expected && a->error && !sure && !a->skip[0])
 		skip(a, "compaction did not reach the pages, and there is no other node");
+	drain(a);	/* the new page is in the batch of the CPU that moved it */
 	close(fd);
 	free(was);
 }
