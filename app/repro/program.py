@@ -16,6 +16,7 @@ from app.engine.operations import Operation, Place
 from app.engine.outcome import Outcome
 from app.scenario import Scenario
 from app.trace import Run, play
+from app.trace.explain import event_json
 from app.trace.outcome import outcome_code
 
 from .entries import Entries, Row
@@ -203,16 +204,17 @@ class Program:
 
     def told(self, number: int) -> list[str]:
         """The comment over a step: its line, what the model says, and in which functions."""
-        source, step = self.scenario.steps[number - 1], self.run.step(number)
+        source, played = self.scenario.steps[number - 1], self.run.steps[number]
+        before = self.run.steps[number - 1].after
         lines = [f"Step {number}, line {source.line}: {'; '.join(source.text.split(chr(10)))}"]
-        for event in step["events"][:EVENTS]:
-            because = f" ({event['because']})" if event["because"] else ""
-            lines.append(f"{event['function']}(): {event['decision']}{because}")
-        more = len(step["events"]) - EVENTS
+        for event in played.events[:EVENTS]:
+            told = event_json(event, source.op.actor, before, played.after)
+            because = f" ({told['because']})" if told["because"] else ""
+            lines.append(f"{told['function']}(): {told['decision']}{because}")
+        more = len(played.events) - EVENTS
         if more > 0:
-            lines.append(f"… and {more} more of this kind.")
-        code = outcome_code(self.run.steps[number].outcome, runs=True)
-        lines.append(f"Outcome: {code or 'done'}")
+            lines.append(f"… and {more} more.")
+        lines.append(f"Outcome: {outcome_code(played.outcome, runs=True) or 'done'}")
         return ["/*", *(f" * {part}" for line in lines for part in comment(line)), " */"]
 
     def expected(self, op: Operation, outcome: Outcome) -> list[str]:

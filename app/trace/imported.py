@@ -56,7 +56,8 @@ def read_document(data: bytes) -> Json:
     document = parsed(data, text)
     found = list(islice(checked(document), SHOWN))
     if found:
-        raise TraceErrors(tuple(placed(text, fault) for fault in found))
+        errors = (placed(text, fault) for fault in found)
+        raise TraceErrors(tuple(sorted(errors, key=lambda error: (error.line, error.column))))
     assert isinstance(document, dict)
     return document
 

@@ -12,7 +12,9 @@ from typing import Any
 from app.engine import ENGINE_VERSION
 
 from .conform import expand, expand_frames
+from .outcome import outcome_json
 from .run import Run
+from .state import state
 
 Json = dict[str, Any]
 
@@ -50,17 +52,17 @@ def itf_trace(run: Run, last: int, link: str) -> Json:
             "varTypes": TYPES,
         },
         "vars": list(TYPES),
-        "states": [state(run, number) for number in range(last + 1)],
+        "states": [state_at(run, index) for index in range(last + 1)],
     }
 
 
-def state(run: Run, number: int) -> Json:
-    step = run.step(number)
-    now = step["state"]
+def state_at(run: Run, index: int) -> Json:
+    played = run.steps[index]
+    now = state(played.after)
     return {
-        "#meta": {"index": number},
-        "action": step.get("text", ""),
-        "outcome": outcome(step.get("outcome", {})),
+        "#meta": {"index": index},
+        "action": run.scenario.steps[index - 1].text if index else "",
+        "outcome": outcome(outcome_json(played.outcome)),
         **entries(now["processes"]),
         "page": mapped(
             (label, page(frame)) for label, frame in expand_frames(now["frames"]).items()
@@ -68,7 +70,7 @@ def state(run: Run, number: int) -> Json:
         ),
         "swap": mapped((slot, swap_slot(value)) for slot, value in now["swap"].items()),
         "handle": mapped((name, handle(value)) for name, value in now["handles"].items()),
-        "violations": a_set(violation["kind"] for violation in step.get("violations", ())),
+        "violations": a_set(violation.kind for violation in played.violations),
     }  # fmt: skip
 
 

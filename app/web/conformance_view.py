@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from app.engine.outcome import Outcome
 from app.trace import Mismatch
 from app.trace.beside import Extra, beside_document, beside_step
 from app.trace.outcome import outcome_json, outcome_words
@@ -285,6 +286,12 @@ def changed_words(now: dict[str, str], before: dict[str, str]) -> str:
     return ", ".join(new[:ENTRIES]) + more
 
 
+def model_words(outcome: Outcome) -> str:
+    """As a kernel's, which counts no copies: where the model made none, nothing is said of them."""
+    told = outcome_json(outcome)
+    return outcome_words({k: v for k, v in told.items() if v or k != "copies"})
+
+
 def step_rows(replayed: Replayed, document: Json, base: str, query: str) -> Iterator[StepRow]:
     recording, found = replayed.recording, replayed.found
     differing = {mismatch.step: mismatch for mismatch in found.mismatches}
@@ -293,7 +300,7 @@ def step_rows(replayed: Replayed, document: Json, base: str, query: str) -> Iter
         entries = entries_of(step)
         mismatch = differing.get(number)
         played = number <= len(found.outcomes)
-        model = outcome_words(outcome_json(found.outcomes[number - 1])) if played else ""
+        model = model_words(found.outcomes[number - 1]) if played else ""
         yield StepRow(
             number,
             step["text"],
