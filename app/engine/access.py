@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from . import reasons
+from .alike import together
 from .draft import Draft
 from .equal import change_pages
 from .faults import read_fault, write_fault
 from .mmu import find as find
 from .operations import Place
 from .outcome import Failed
-from .state import ZEROES, Area, Pmd, Present, Pte, Version, Vma, Zero
+from .state import ZEROES, Area, HugeZero, Pmd, Present, Pte, Version, Vma, Zero
 
 
 def enter(m: Draft, process: str) -> int:
@@ -42,14 +43,14 @@ def load(m: Draft, mm: int, area: Area | None, vpn: int) -> tuple[int, int]:
     vma = find(area, vpn)
     if vma is None or vma.prot == "none":
         raise refused(m, mm, vpn, vma)
-    pte = m.tables[mm].get(vpn) or m.pte(mm, vpn)
+    pte = m.pte(mm, vpn)
     if type(pte) is Present:
         if not pte.young:
             m.set_pte(mm, vpn, replace(pte, young=True))
         return m.folios[pte.pfn].data.value, 0
     if type(pte) is Zero:
         return 0, 0
-    return content(m, read_fault(m, mm, vpn, vma)).value, 1
+    return content(m, read_fault(m, mm, vpn, vma, pte)).value, 1
 
 
 def refused(m: Draft, mm: int, vpn: int, vma: Vma | None) -> Failed:
@@ -69,13 +70,48 @@ def store(m: Draft, mm: int, area: Area | None, vpn: int, value: int) -> int:
     vma = find(area, vpn)
     if vma is None or vma.prot != "rw":
         raise refused(m, mm, vpn, vma)
-    pte = m.tables[mm].get(vpn) or m.pte(mm, vpn)
+    pte = m.pte(mm, vpn)
     faults = 0
     while type(pte) is not Present or not pte.write:
-        pte = write_fault(m, mm, vpn, vma)
+        pte = write_fault(m, mm, vpn, vma, pte)
         faults += 1
     put_value(m, mm, vpn, vma, pte, value)
     return faults
+
+
+def store_pages(m: Draft, mm: int, area: Area | None, pages: range, value: int) -> tuple[int, int]:
+    """A store to the first of `pages`, and to those that can be done with it: (faults, pages)."""
+    if frames := permitted(m, mm, area, pages, write=True):
+        put_values(m, mm, pages.start, frames, value)
+        return 0, len(frames)
+    vma = find(area, pages.start)
+    if vma is None:
+        return store(m, mm, area, pages.start, value), 1
+    faults, done = together(
+        m, mm, vma, range(pages.start, min(pages.stop, vma.hi)),
+        lambda vpn: store(m, mm, area, vpn, value),
+    )  # fmt: skip
+    return faults * done, done
+
+
+def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list[int], int]:
+    """As `store_pages`: (values, faults)."""
+    first = pages.start - pages.start % m.config.huge
+    if type(m.tables[mm].get(~first)) is HugeZero and (vma := find(area, pages.start)):
+        load(m, mm, area, pages.start)
+        return [0] * len(range(pages.start, min(pages.stop, vma.hi, first + m.config.huge))), 0
+    if frames := permitted(m, mm, area, pages, write=False):
+        folios = m.folios
+        return [folios[pfn].data.value for pfn in frames], 0
+    vma = find(area, pages.start)
+    if vma is None:
+        value, faults = load(m, mm, area, pages.start)
+        return [value], faults
+    (value, faults), done = together(
+        m, mm, vma, range(pages.start, min(pages.stop, vma.hi)),
+        lambda vpn: load(m, mm, area, vpn),
+    )  # fmt: skip
+    return [value] * done, faults * done
 
 
 def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> Sequence[int]:

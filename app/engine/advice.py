@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from . import collapse, ksm, large, reasons
 from .draft import Draft, vma_of
-from .mapping import change_vmas, populate_pages, zap_pages
+from .mapping import change_vmas, populate_pages
 from .outcome import Failed
 from .state import Area, Present, Swapped, Vma
 from .swapout import pageout, split_for
+from .zap import zap_pages
 
 FLAGS: dict[str, dict[str, bool]] = {
     "dontfork": {"dontfork": True},

@@ -5,19 +5,19 @@ from __future__ import annotations
 from . import huge, large, reasons
 from .draft import Draft, vma_of
 from .faults import read_fault
-from .mapping import zap_large
 from .outcome import Failed
 from .state import (
     ZEROES,
     Area,
     Marker,
     Present,
+    Pte,
     Swapped,
-    Version,
     Vma,
     Zero,
     folio_of,
 )
+from .zap import unmap_pages, zap_large
 
 PROTECTED = "write-protected by userfaultfd"
 
@@ -56,21 +56,33 @@ def allowed(vma: Vma, size: int) -> bool:
 def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     """Linux collapse_huge_page(): copy all pages into a fresh huge one, exclusive to this mm."""
     pages = range(first, first + m.config.huge)
-    for vpn in pages:
-        if type(m.pte(mm, vpn)) is Swapped:
-            read_fault(m, mm, vpn, vma)
+    for vpn, pte in zip(pages, ptes_in(m, mm, first), strict=True):
+        if type(pte) is Swapped:
+            read_fault(m, mm, vpn, vma, pte)
     m.lru_add_drain(m.cpu)
-    why = isolate(m, mm, pages)
+    why = isolate(m, mm, first)
     if why:
         m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, why)
         raise Failed("EINVAL" if why == PROTECTED else "EAGAIN", why)
     replace_pages(m, mm, vma, first)
 
 
+def ptes_in(m: Draft, mm: int, first: int) -> list[Pte | None]:
+    """What maps each page of a PMD-sized range that no huge PMD maps."""
+    table = m.tables[mm]
+    whole = table.get(~first)
+    # A uffd-wp marker may stand for all of the range.
+    none = whole if type(whole) is Marker else None
+    return [table.get(vpn, none) for vpn in range(first, first + m.config.huge)]  # type: ignore[misc]
+
+
 def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
     """Copy the pages into a huge one, map it, and give them back. Raises Failed("ENOMEM")."""
     pages = range(first, first + m.config.huge)
-    data = [content(m, mm, vpn) for vpn in pages]
+    folios = m.folios
+    data = [
+        folios[pte.pfn].data if type(pte) is Present else ZEROES for pte in ptes_in(m, mm, first)
+    ]
     m.give_anon_vma(mm, first, vma)
     head = large.alloc(m, mm, first, data, mlocked=vma.locked)
     if head < 0:
@@ -78,32 +90,32 @@ def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
     table = m.tables[mm].mutate()
     taken = [(vpn, pte) for vpn in pages if (pte := table.pop(vpn, None)) is not None]
     m.tables = m.tables.set(mm, table.finish())
-    for vpn, pte in zap_large(m, mm, taken):
+    for vpn, pte in unmap_pages(m, mm, zap_large(m, mm, taken), None):
         if type(pte) is Present:
             m.unmap_page(pte.pfn, mm, vpn, vma)
     m.set_entry(mm, ~first, huge.fresh_pmd(m, head, vma))
     m.say(reasons.COLLAPSED, mm, first, head, m.config.huge, to=head)
 
 
-def isolate(m: Draft, mm: int, pages: range) -> str:
+def isolate(m: Draft, mm: int, first: int) -> str:
     """Linux __collapse_huge_page_isolate(): why these pages cannot be taken, or ""."""
-    if not any(type(m.pte(mm, vpn)) in (Present, Zero) for vpn in pages):
+    ptes = ptes_in(m, mm, first)
+    if not any(type(pte) is Present or type(pte) is Zero for pte in ptes):
         return "no page is mapped there"
-    for vpn in pages:
-        pte = m.pte(mm, vpn)
+    looked_at = None
+    for pte in ptes:
         if type(pte) is Marker or (pte is not None and pte.uffd_wp):
             return PROTECTED
         if type(pte) is not Present:
             continue
+        page = m.folios[pte.pfn]
+        if page is looked_at:
+            continue
+        looked_at = page
         folio = folio_of(m, pte.pfn)
         cached = folio.slot >= 0
-        nr = m.config.huge if m.folios[pte.pfn].head >= 0 else 1
+        nr = m.config.huge if page.head >= 0 else 1
         expected = folio.mapcount + (nr if cached else 0)
         if folio.refcount != expected:
             return f"refcount {folio.refcount} != {expected}: somebody else holds a page"
     return ""
-
-
-def content(m: Draft, mm: int, vpn: int) -> Version:
-    pte = m.pte(mm, vpn)
-    return m.folios[pte.pfn].data if type(pte) is Present else ZEROES

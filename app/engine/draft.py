@@ -7,6 +7,8 @@ publishing it copies them back; the machine it started from is untouched.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from immutables import Map
 from msgspec.structs import replace
 
@@ -86,7 +88,9 @@ class Draft(Frames):
 
     def pte(self, mm: int, vpn: int) -> Pte | None:
         """What maps the page, as a PTE; for a part of a PMD its view (`huge` is set)."""
-        return walk(self.tables[mm], self.config.huge, vpn)
+        table = self.tables[mm]
+        # Most pages have a PTE of their own, and asking for it is cheaper than walking.
+        return table[vpn] if vpn in table else walk(table, self.config.huge, vpn)  # type: ignore[return-value]
 
     def set_pte(self, mm: int, vpn: int, pte: Pte) -> None:
         """Install a PTE. The view of a PMD changes the whole PMD."""
@@ -113,6 +117,16 @@ class Draft(Frames):
         huge, table = self.config.huge, self.tables[mm]
         firsts = range(pages.start - pages.start % huge, pages.stop, huge)
         return [first for first in firsts if type(table.get(~first)) in (Pmd, HugeZero)]
+
+    def mapped_as_one(self, mm: int, pages: range) -> Iterator[range]:
+        """`pages` in order: what one huge PMD maps of them as one range, all others one by one."""
+        huge, vpn = self.config.huge, pages.start
+        while vpn < pages.stop:
+            first = vpn - vpn % huge
+            one = type(self.tables[mm].get(~first)) is Pmd
+            after = min(pages.stop, first + huge) if one else vpn + 1
+            yield range(vpn, after)
+            vpn = after
 
     def clear_pte(self, mm: int, vpn: int) -> None:
         self.tables = self.tables.set(mm, self.tables[mm].delete(vpn))

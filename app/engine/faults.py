@@ -31,12 +31,11 @@ def describe(pte: Pte | None) -> str:
     return "swap entry"
 
 
-def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
-    """Linux handle_pte_fault() for a store: afterwards the page may be stored to.
+def write_fault(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None) -> Present:
+    """Linux handle_pte_fault() for a store that met `pte`: afterwards the page may be stored to.
 
     The PTE is writable where the VMA is; FOLL_FORCE into a read-only VMA leaves it read-only.
     """
-    pte = m.pte(mm, vpn)
     if m.events is not None:
         m.say(reasons.WRITE_FAULT, mm, vpn, -1, describe(pte))
     if vma.hugetlb:
@@ -55,11 +54,11 @@ def write_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
     return do_wp_page(m, mm, vpn, vma, pte, unshare=False)
 
 
-def make_writable(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
+def make_writable(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None) -> Present:
     """GUP's loop for a store: a page that was installed for a uffd-wp marker is protected at first,
     so it takes a second fault."""
-    present = write_fault(m, mm, vpn, vma)
-    return write_fault(m, mm, vpn, vma) if present.uffd_wp else present
+    present = write_fault(m, mm, vpn, vma, pte)
+    return write_fault(m, mm, vpn, vma, present) if present.uffd_wp else present
 
 
 def owned_after_swapin(m: Draft, pte: Present) -> bool:
@@ -67,9 +66,8 @@ def owned_after_swapin(m: Draft, pte: Present) -> bool:
     return m.policy.swapin == "exclusive" and (pte.exclusive or m.folios[pte.pfn].exclusive)
 
 
-def read_fault(m: Draft, mm: int, vpn: int, vma: Vma) -> Pte:
-    """Linux handle_pte_fault() for a load: afterwards the PTE is present."""
-    pte = m.pte(mm, vpn)
+def read_fault(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None) -> Pte:
+    """Linux handle_pte_fault() for a load that met `pte`: afterwards the PTE is present."""
     if m.events is not None:
         m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
     if vma.hugetlb:

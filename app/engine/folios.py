@@ -33,7 +33,9 @@ class Folio(Struct, frozen=True, gc=False):
 
     refcount is never stored: it is the sum of who holds the folio (`semantics.md` 1.2).
 
-    maps    (mm, vpn) of every PTE that maps it: one reference and one mapcount each
+    maps    (mm, vpn - pfn) of every PTE that maps it: one reference and one mapcount each. What is
+            named is where frame 0 would be mapped, so that all pages that one process maps in
+            order are equal values (`ptes_of` gives their places)
     gets    handle names, one entry for each FOLL_GET reference
     pins    handle names, one entry for each FOLL_PIN; each weighs GUP_PIN_COUNTING_BIAS
     holds   speculative references by nobody in particular
@@ -42,9 +44,7 @@ class Folio(Struct, frozen=True, gc=False):
     slot    the swap slot whose cache it is (PG_swapcache), or -1
     inode   (inode, page) when it is page cache or shared memory, else None
     head    head frame of the large folio that it is a page of, or -1. A page of a large folio
-            has `data`, `maps` and `exclusive` of its own; the rest is in the `Compound`. Its
-            `maps` name where the head would be mapped (`anchor`): so all pages that one process
-            maps in order are equal values.
+            has `data`, `maps` and `exclusive` of its own; the rest is in the `Compound`
     """
 
     data: Version
@@ -70,6 +70,19 @@ class Folio(Struct, frozen=True, gc=False):
     @property
     def mapcount(self) -> int:
         return len(self.maps)
+
+    @property
+    def held(self) -> bool:
+        """Does anything but a mapping hold a reference?"""
+        return (
+            self.batch >= 0
+            or bool(self.gets)
+            or bool(self.pins)
+            or self.slot >= 0
+            or self.holds > 0
+            or bool(self.batches)
+            or self.inode is not None
+        )
 
     @property
     def maybe_pinned(self) -> bool:
@@ -191,7 +204,7 @@ def mappings(m: Memory, pfn: int) -> tuple[tuple[int, int], ...]:
     """(mm, vpn) of every PTE, and of this page's part of every PMD, that maps the page."""
     page = m.folios[pfn]
     if page.head < 0:
-        return page.maps
+        return ptes_of(page, pfn)
     return ptes_of(page, pfn) + tuple(
         (mm, vpn + pfn - page.head) for mm, vpn in m.compounds[page.head].maps
     )
@@ -199,14 +212,7 @@ def mappings(m: Memory, pfn: int) -> tuple[tuple[int, int], ...]:
 
 def ptes_of(page: Folio, pfn: int) -> tuple[tuple[int, int], ...]:
     """(mm, vpn) of every PTE that maps the page in frame `pfn`."""
-    if page.head < 0:
-        return page.maps
-    return tuple((mm, vpn + pfn - page.head) for mm, vpn in page.maps)
-
-
-def anchor(page: Folio, pfn: int, vpn: int) -> int:
-    """The vpn by which `page.maps` names a PTE at `vpn`: a large folio's page says the head's."""
-    return vpn if page.head < 0 else vpn - pfn + page.head
+    return tuple([(mm, by + pfn) for mm, by in page.maps])
 
 
 def exclusive_bit(m: Memory, pte: Present) -> bool:

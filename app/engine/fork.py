@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from immutables import Map, MapMutation
+from immutables import Map
 from msgspec.structs import replace
 
 from . import huge, large, reasons
-from .draft import Draft, Violation
-from .equal import by_key, change_pages
-from .reuse import is_exclusive, observed
+from .draft import Draft
+from .dup import (
+    copy_nonpresent_pte,
+    copy_present_pages,
+    may_be_copied,
+    say_shared,
+    set_folios,
+    shared_page,
+    shared_ptes,
+)
 from .state import (
-    GUP_PIN_COUNTING_BIAS,
     TABLE,
     Area,
-    Compound,
     Entry,
     Folio,
     HugeZero,
@@ -23,15 +26,9 @@ from .state import (
     Pmd,
     Present,
     Process,
-    Swapped,
     Version,
     Vma,
-    Zero,
-    anchor,
-    folio_of,
 )
-
-MutableTable = MapMutation[int, Entry]
 
 
 def fork(m: Draft, parent: str, child: str) -> None:
@@ -122,63 +119,55 @@ def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, En
         entries = [(v, pte) for v in range(vma.lo, vma.hi) if (pte := table.get(v)) is not None]
     else:
         entries = sorted((v, p) for v, p in table.items() if vma.lo <= v < vma.hi)
-    for vpn, pte in share_large(m, old, new, entries, ours, theirs):
-        if type(pte) is Present:
-            copy_present_pte(m, old, new, vma, vpn, pte, ours, theirs)
-        elif type(pte) is Swapped:
-            copy_swap_pte(m, old, vpn, pte, ours, theirs)
-        elif type(pte) is Zero:
-            m.say(reasons.FORK_ZERO, old, vpn)
-            theirs[vpn] = Zero()
-    m.tables = m.tables.set(old, ours.finish())
-
-
-def share_large(
-    m: Draft,
-    old: int,
-    new: int,
-    entries: list[tuple[int, Entry]],
-    ours: MutableTable,
-    theirs: dict[int, Entry],
-) -> list[tuple[int, Entry]]:
-    """Share the PTEs that map large folios nobody pins, folio by folio; returns all others."""
-    if not m.compounds:
-        return entries
-    folios = m.folios
-    pinned = {head for head, value in m.compounds.items() if value.maybe_pinned}
-    others: list[tuple[int, Entry]] = []
-    mapped: list[tuple[int, tuple[int, Present]]] = []
-    for vpn, pte in entries:
-        if type(pte) is Present and (head := folios[pte.pfn].head) >= 0 and head not in pinned:
-            mapped.append((head, (vpn, pte)))
-        else:
-            others.append((vpn, pte))
-    for head, ptes in by_key(mapped).items():
-        dup_rmaps(m, old, new, head, ptes)
-        for vpn, pte in ptes:
-            mine, theirs[vpn] = shared_ptes(m, pte)
-            if mine is not pte:
-                ours[vpn] = mine
-    return others
-
-
-def dup_rmaps(m: Draft, old: int, new: int, head: int, ptes: list[tuple[int, Present]]) -> None:
-    """Linux folio_try_dup_anon_rmap_ptes(): as `dup_rmap`, for many pages of one folio."""
+    careful = m.policy.fork_copies_pinned and m.mms[old].has_pinned
     clears = m.policy.fork_clears
-    for at, pfns in by_key((vpn - pte.pfn + head, pte.pfn) for vpn, pte in ptes).items():
-        inherit = partial(shared_page, mapping=(new, at), clears=clears)
-        m.folios = change_pages(m.folios, pfns, inherit)
-        m.touched.update(pfns)
-    large.add_mappings(m, head, new, len(ptes))
-    m.say(reasons.FORK_SHARES_PTES, old, ptes[0][0], head, len(ptes))
-
-
-def shared_page(page: Folio, mapping: tuple[int, int], clears: bool) -> Folio:
-    return replace(page, maps=(*page.maps, mapping), exclusive=page.exclusive and not clears)
+    compounds = m.compounds
+    pinned = {head for head in compounds if compounds[head].maybe_pinned} if compounds else ()
+    large_folios: dict[int, list[int]] = {}
+    shared: dict[int, Folio] = {}
+    before, after, by = None, None, 0
+    at = 0
+    while at < len(entries):
+        vpn, pte = entries[at]
+        at += 1
+        if type(pte) is not Present:
+            copy_nonpresent_pte(m, old, vpn, pte, ours, theirs)
+            continue
+        pfn = pte.pfn
+        copied = careful and may_be_copied(m, old, pte)
+        if shared and (copied or pfn in shared):
+            set_folios(m, shared)
+            shared = {}
+        if copied:
+            at += copy_present_pages(m, old, new, vma, entries, at - 1, theirs)
+            continue
+        folio = m.folios[pfn]
+        if after is None or folio is not before or by != vpn - pfn:
+            before, by = folio, vpn - pfn
+            after = shared_page(folio, (new, by), clears)
+        shared[pfn] = after
+        head = folio.head
+        if head >= 0 and head not in pinned:
+            large_folios.setdefault(head, []).append(vpn)
+        else:
+            if m.events is not None:
+                say_shared(m, old, vpn, pte)
+            if head >= 0:
+                large.add_mappings(m, head, new, 1)
+        mine, theirs[vpn] = shared_ptes(m, pte)
+        if mine is not pte:
+            ours[vpn] = mine
+    set_folios(m, shared)
+    for head, vpns in large_folios.items():
+        large.add_mappings(m, head, new, len(vpns))
+        m.say(reasons.FORK_SHARES_PTES, old, vpns[0], head, len(vpns))
+    m.tables = m.tables.set(old, ours.finish())
 
 
 def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
     """Linux copy_huge_pmd() and copy_hugetlb_page_range() of every huge PMD of one VMA."""
+    if vma.hi - vma.lo < m.config.huge:
+        return
     for first in m.pmds(old, range(vma.lo, vma.hi)):
         pmd = m.tables[old][~first]
         if type(pmd) is HugeZero:
@@ -223,117 +212,6 @@ def share_pmd(m: Draft, old: int, new: int, first: int, pmd: Pmd, theirs: dict[i
     m.set_entry(old, ~first, replace(pmd, write=write, exclusive=exclusive))
     large.add_pmd(m, pmd.pfn, new, first)
     theirs[~first] = replace(pmd, write=write, exclusive=exclusive, young=False, uffd_wp=False)
-
-
-def copy_present_pte(
-    m: Draft,
-    old: int,
-    new: int,
-    vma: Vma,
-    vpn: int,
-    pte: Present,
-    ours: MutableTable,
-    theirs: dict[int, Entry],
-) -> None:
-    """Linux copy_present_ptes(): share the page, or copy it now because it may be pinned."""
-    if may_need_copy(m, old, pte) and maybe_pinned_at_fork(folio_of(m, pte.pfn)):
-        theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte)
-        return
-    dup_rmap(m, old, new, vpn, pte)
-    mine, child = shared_ptes(m, pte)
-    if mine != pte:
-        ours[vpn] = mine
-    theirs[vpn] = child
-
-
-def may_need_copy(m: Draft, old: int, pte: Present) -> bool:
-    """Linux folio_needs_cow_for_dma(), all but the count: can a pin of this page matter?"""
-    policy = m.policy
-    return (
-        policy.fork_copies_pinned
-        and m.folios[pte.pfn].anon
-        and m.mms[old].has_pinned
-        and (not policy.fork_asks_exclusive or is_exclusive(m, pte))
-    )
-
-
-def dup_rmap(m: Draft, old: int, new: int, vpn: int, pte: Present) -> None:
-    """Linux folio_try_dup_anon_rmap_pte(): the bit goes, one mapping and reference more."""
-    policy = m.policy
-    folio = m.folios[pte.pfn]
-    if m.events is not None:
-        clears = folio.anon and policy.bit != "none" and is_exclusive(m, pte)
-        reason = reasons.FORK_SHARES if clears else reasons.FORK_SHARES_AGAIN
-        m.say(reason, old, vpn, pte.pfn)
-    exclusive = folio.exclusive and not policy.fork_clears
-    mapping = (new, anchor(folio, pte.pfn, vpn))
-    m.set_folio(pte.pfn, replace(folio, maps=(*folio.maps, mapping), exclusive=exclusive))
-    if folio.head >= 0:
-        large.add_mappings(m, folio.head, new, 1)
-
-
-def shared_ptes(m: Draft, pte: Present) -> tuple[Present, Present]:
-    """The parent's and the child's PTE of a page that they share from now on."""
-    policy = m.policy
-    write = pte.write and not policy.fork_protects
-    exclusive = pte.exclusive and not policy.fork_clears
-    mine = pte
-    if pte.write != write or pte.exclusive != exclusive:
-        mine = replace(pte, write=write, exclusive=exclusive)
-    return mine, replace(mine, young=False, uffd_wp=False)
-
-
-def maybe_pinned_at_fork(folio: Folio | Compound) -> bool:
-    """folio_needs_cow_for_dma() asks after fork took a reference of its own."""
-    if type(folio) is Compound:
-        return folio.maybe_pinned
-    return folio.refcount + 1 >= GUP_PIN_COUNTING_BIAS
-
-
-def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present) -> Present:
-    """Linux copy_present_page(): the child gets its own page at once, the parent keeps its own."""
-    child_vma = replace(vma, locked=False) if vma.locked else vma
-    folio = folio_of(m, pte.pfn)
-    pfn = m.alloc_anon(new, vpn, child_vma, m.folios[pte.pfn].data)
-    m.copies += 1
-    if type(folio) is Compound:
-        why = f"pincount {folio.pincount}"
-    else:
-        why = f"refcount {folio.refcount} >= {GUP_PIN_COUNTING_BIAS}"
-    m.say(reasons.FORK_COPIES, old, vpn, pte.pfn, why, to=pfn)
-    # A pin of any page makes fork copy all pages of a large folio, by design.
-    if type(folio) is Folio and not observed(m, pte.pfn, (old, vpn)):
-        m.violations.append(
-            Violation(
-                "spurious-copy",
-                "S1",
-                f"copied for the child at refcount {folio.refcount} although no pin holds the page",
-                old,
-                vpn,
-                pte.pfn,
-            )
-        )
-    return Present(
-        pfn,
-        vma.writable,
-        True,
-        exclusive=m.policy.sets_pte,
-        soft_dirty=True,
-    )
-
-
-def copy_swap_pte(
-    m: Draft, old: int, vpn: int, pte: Swapped, ours: MutableTable, theirs: dict[int, Entry]
-) -> None:
-    """Linux copy_nonpresent_pte() of a swap entry: one more entry names the slot."""
-    slot = m.slots[pte.slot]
-    m.set_slot(pte.slot, replace(slot, count=slot.count + 1))
-    exclusive = pte.exclusive and not m.policy.fork_clears_swap
-    reason = reasons.FORK_SWAP if pte.exclusive and not exclusive else reasons.FORK_SWAP_COUNT
-    m.say(reason, old, vpn, -1, slot.count + 1, slot=pte.slot)
-    if exclusive != pte.exclusive:
-        ours[vpn] = replace(pte, exclusive=exclusive)
-    theirs[vpn] = replace(pte, exclusive=exclusive, uffd_wp=False)
 
 
 def forget_get_promises(m: Draft, mm: int) -> None:

@@ -24,8 +24,8 @@ from .state import (
     Slot,
     Version,
     Vma,
-    anchor,
     folio_of,
+    ptes_of,
     vma_of,
 )
 
@@ -164,20 +164,12 @@ class Frames:
         """A fresh anonymous page for the PTE that is about to map it (folio_add_new_anon_rmap)."""
         policy = self.policy
         batch = self.cpu if policy.batches else -1
-        return self.alloc(Folio(data, ((mm, vpn),), policy.sets_page, batch, mlocked=vma.locked))
+        maps = ((mm, vpn - self.next_pfn),)
+        return self.alloc(Folio(data, maps, policy.sets_page, batch, mlocked=vma.locked))
 
     def put(self, pfn: int, folio: Folio) -> None:
         """Store `folio`; without references it is freed (__folio_put)."""
-        if (
-            folio.maps
-            or folio.batch >= 0
-            or folio.gets
-            or folio.pins
-            or folio.slot >= 0
-            or folio.holds
-            or folio.batches
-            or folio.inode is not None
-        ):
+        if folio.maps or folio.held:
             self.set_folio(pfn, folio)
         else:
             self.say(reasons.FREED, -1, -1, pfn)
@@ -186,7 +178,7 @@ class Frames:
 
     def map_page(self, pfn: int, mm: int, vpn: int) -> None:
         folio = self.folios[pfn]
-        self.set_folio(pfn, replace(folio, maps=(*folio.maps, (mm, anchor(folio, pfn, vpn)))))
+        self.set_folio(pfn, replace(folio, maps=(*folio.maps, (mm, vpn - pfn))))
         if folio.head >= 0:
             large.add_mappings(self, folio.head, mm, 1)
 
@@ -202,7 +194,7 @@ class Frames:
         if folio.mlocked and vma is not None and vma.locked:
             self.add_to_batch(pfn, "munlock")
             folio = self.folios[pfn]
-        maps = without(folio.maps, (mm, vpn))
+        maps = without(folio.maps, (mm, vpn - pfn))
         folio = replace(folio, maps=maps)
         if folio.slot >= 0 and not maps and self.slots[folio.slot].count == 0:
             self.slots = self.slots.delete(folio.slot)
@@ -219,9 +211,13 @@ class Frames:
         self.lru = tuple(lru)
         self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
         folios = self.folios
+        before, after = None, None
         for entry in batch:
             if type(entry) is int:
-                folio = replace(folios[entry], batch=-1)
+                folio = folios[entry]
+                if after is None or folio is not before:
+                    before, after = folio, replace(folio, batch=-1)
+                folio = after
                 if folio.maps:
                     self.folios = folios = folios.set(entry, folio)
                     self.touched.add(entry)
@@ -238,7 +234,8 @@ class Frames:
         folio = self.folios[pfn]
         folio = replace(folio, batches=without(folio.batches, (cpu, name)))
         if name == "munlock":
-            folio = replace(folio, mlocked=any(self.locked(mm, vpn) for mm, vpn in folio.maps))
+            locked = any(self.locked(mm, vpn) for mm, vpn in ptes_of(folio, pfn))
+            folio = replace(folio, mlocked=locked)
         elif folio.slot < 0 and folio.anon:
             folio = replace(folio, swapbacked=False, referenced=False, active=False)
         self.put(pfn, folio)

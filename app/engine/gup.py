@@ -7,6 +7,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from . import large, reasons
+from .alike import together
 from .draft import Draft, vma_of, without
 from .faults import do_wp_page, make_writable, read_fault
 from .outcome import Failed
@@ -48,7 +49,7 @@ def faultin(
         return follow_write(m, mm, vpn, vma)
     pte = m.pte(mm, vpn)
     if type(pte) is not Present and type(pte) is not Zero:
-        pte = read_fault(m, mm, vpn, vma)
+        pte = read_fault(m, mm, vpn, vma, pte)
     if must_unshare(m, mm, vpn, vma, pte, pin=pin, longterm=longterm):
         return do_wp_page(m, mm, vpn, vma, pte, unshare=True)
     assert type(pte) is Present or type(pte) is Zero
@@ -81,7 +82,7 @@ def follow_write(m: Draft, mm: int, vpn: int, vma: Vma) -> Present:
         if forced and m.folios[pte.pfn].anon and is_exclusive(m, pte):
             m.say(reasons.GUP_FORCES, mm, vpn, pte.pfn)
             return pte
-    return make_writable(m, mm, vpn, vma)
+    return make_writable(m, mm, vpn, vma, pte)
 
 
 def must_unshare(
@@ -132,10 +133,23 @@ def hold_pages(
     """
     pin = kind == "pin"
     taken: list[tuple[int, int]] = []
+
+    def take(vpn: int) -> int:
+        pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
+        return grab(m, mm, vpn, pte, name, pin=pin)
+
     try:
-        for vpn in pages:
-            pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
-            taken.append((vpn, grab(m, mm, vpn, pte, name, pin=pin)))
+        while pages:
+            vpn, done = pages.start, 1
+            vma = vma_of(area, vpn) if len(pages) > 1 and area is not None else None
+            if vma is None:
+                pfn = take(vpn)
+            else:
+                here = range(vpn, min(pages.stop, vma.hi))
+                pfn, done = together(m, mm, vma, here, take)
+            step = 0 if pfn == ZERO_PFN else 1
+            taken += [(vpn + i, pfn + i * step) for i in range(done)]
+            pages = pages[done:]
     except Failed:
         if kind != "splice" or not taken:
             for _, pfn in taken:

@@ -145,7 +145,7 @@ def break_ksm(m: Draft, mm: int, vpn: int, why: str) -> None:
     if m.policy.unshare == "exclusive":
         new = do_wp_page(m, mm, vpn, vma, pte, unshare=True)
     else:
-        new = write_fault(m, mm, vpn, vma)
+        new = write_fault(m, mm, vpn, vma, pte)
     m.say(reasons.KSM_BROKEN, mm, vpn, pte.pfn, why, to=new.pfn)
 
 

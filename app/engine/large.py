@@ -16,7 +16,6 @@ from . import reasons
 from .equal import by_key, change_pages
 from .state import (
     TABLE,
-    ZERO,
     ZEROES,
     Compound,
     Entry,
@@ -26,7 +25,6 @@ from .state import (
     Present,
     Version,
     Zero,
-    anchor,
     ptes_of,
 )
 
@@ -122,24 +120,27 @@ def add_mappings(m: Frames, head: int, mm: int, count: int) -> None:
     set_compound(m, head, replace(add_owner(value, mm, count), ptes=value.ptes + count))
 
 
+def fewer_ptes(value: Compound, mm: int, count: int) -> Compound:
+    """So many PTEs of `mm` no longer map a page of the folio."""
+    left = drop_owner(replace(value, ptes=value.ptes - count), mm, count)
+    return replace(left, partly=left.mapcount > 0)
+
+
 def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
     """One PTE less: folio_remove_rmap_pte(), and the folio tries to leave the swap cache."""
     page = m.folios[pfn]
-    gone = (mm, anchor(page, pfn, vpn))
+    gone = (mm, vpn - pfn)
     m.set_folio(pfn, replace(page, maps=tuple(at for at in page.maps if at != gone)))
-    value = m.compounds[page.head]
-    left = drop_owner(replace(value, ptes=value.ptes - 1), mm, 1)
-    leave(m, page.head, replace(left, partly=left.mapcount > 0))
+    leave(m, page.head, fewer_ptes(m.compounds[page.head], mm, 1))
 
 
 def unmap_pages(m: Frames, head: int, mm: int, mapped: list[tuple[int, int]]) -> None:
     """All at once: the (pfn, vpn) of PTEs of `mm` that map pages of one folio."""
-    for at, pfns in by_key((vpn - pfn + head, pfn) for pfn, vpn in mapped).items():
+    for at, pfns in by_key((vpn - pfn, pfn) for pfn, vpn in mapped).items():
         m.folios = change_pages(m.folios, pfns, partial(unmapped, gone=(mm, at)))
-    value = m.compounds[head]
-    value = drop_owner(replace(value, ptes=value.ptes - len(mapped)), mm, len(mapped))
+    value = fewer_ptes(m.compounds[head], mm, len(mapped))
     m.say(reasons.ZAPPED_PTES, mm, mapped[0][1], head, len(mapped))
-    leave(m, head, replace(value, partly=value.mapcount > 0))
+    leave(m, head, value)
 
 
 def unmapped(page: Folio, gone: tuple[int, int]) -> Folio:
@@ -186,13 +187,11 @@ def free_swap(m: Frames, head: int) -> bool:
 def split_pmd(m: Draft, mm: int, first: int) -> None:
     """Linux __split_huge_pmd_locked(): one PMD becomes PTEs with the same bits; never fails."""
     pmd = m.tables[mm][~first]
-    table = m.tables[mm].mutate()
-    table[~first] = TABLE
     pages = m.config.huge
+    entries: dict[int, Entry] = {~first: TABLE}
     if type(pmd) is HugeZero:
-        for vpn in range(first, first + pages):
-            table[vpn] = replace(ZERO, uffd_wp=pmd.uffd_wp)
-        m.tables = m.tables.set(mm, table.finish())
+        entries.update(dict.fromkeys(range(first, first + pages), Zero(pmd.uffd_wp)))
+        m.tables = m.tables.set(mm, m.tables[mm].update(entries))
         m.say(reasons.SPLIT_HUGE_ZERO, mm, first, -1, pages)
         return
     assert type(pmd) is Pmd
@@ -203,17 +202,17 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     _, write, dirty, young, owned, uffd_wp, soft_dirty = astuple(pmd)
     for i in range(pages):
         exclusive = owned and (distributes or not i)
-        table[first + i] = Present(head + i, write, dirty, young, exclusive, uffd_wp, soft_dirty)
+        entries[first + i] = Present(head + i, write, dirty, young, exclusive, uffd_wp, soft_dirty)
     m.folios = change_pages(
         m.folios,
         range(head, head + pages),
         lambda page: replace(
             page,
-            maps=(*page.maps, (mm, first)),
+            maps=(*page.maps, (mm, first - head)),
             exclusive=page.exclusive or (bit and distributes),
         ),
     )
-    m.tables = m.tables.set(mm, table.finish())
+    m.tables = m.tables.set(mm, m.tables[mm].update(entries))
     value = m.compounds[head]
     maps = tuple(at for at in value.maps if at != (mm, first))
     value = add_owner(replace(value, ptes=value.ptes + pages), mm, pages)
@@ -276,25 +275,34 @@ def split_folio(m: Draft, head: int) -> str:
         for mm, space in m.mms.items()
         if any(vma.locked for area in space.areas.values() for vma in area.vmas)
     }
-    folios = m.folios.mutate()
-    for i in range(value.pages):
-        page = folios[head + i]
-        slot = value.slot + i if value.slot >= 0 else -1
+    bodies: dict[int, Folio] = {}
+    unused: list[int] = []
+    before, after = None, None
+    for pfn in range(head, head + value.pages):
+        page = m.folios[pfn]
+        slot = value.slot + pfn - head if value.slot >= 0 else -1
         if not page.maps and (slot < 0 or not m.slots[slot].count):
-            del folios[head + i]
+            unused.append(pfn)
             if slot >= 0:
                 m.slots = m.slots.delete(slot)
             continue
-        maps = ptes_of(page, head + i)
-        folios[head + i] = Folio(
-            page.data,
-            maps,
-            page.exclusive and keeps,
-            slot=slot,
-            swapbacked=value.swapbacked,
-            dirty=value.dirty,
-            mlocked=value.mlocked or any(mm in locking and m.locked(mm, vpn) for mm, vpn in maps),
-        )
+        if after is None or page is not before or locking or slot >= 0:
+            before = page
+            maps = ptes_of(page, pfn) if locking else ()
+            after = Folio(
+                page.data,
+                page.maps,
+                page.exclusive and keeps,
+                slot=slot,
+                swapbacked=value.swapbacked,
+                dirty=value.dirty,
+                mlocked=value.mlocked or any(m.locked(mm, v) for mm, v in maps if mm in locking),
+            )
+        bodies[pfn] = after
+    folios = m.folios.mutate()
+    folios.update(bodies)
+    for pfn in unused:
+        del folios[pfn]
     m.folios = folios.finish()
     m.compounds = m.compounds.delete(head)
     m.touched.update(range(head, head + value.pages))

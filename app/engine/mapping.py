@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any
@@ -10,21 +11,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from . import large, reasons
+from .alike import together
 from .draft import Draft, vma_of
-from .equal import by_key
 from .faults import make_writable, read_fault
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import (
     Area,
-    Entry,
     Marker,
-    Pmd,
     Present,
     Swapped,
     Vma,
-    folio_of,
+    ptes_of,
 )
+from .zap import zap_entries, zap_pages
 
 ALIGN = 512
 """Ranges start on a multiple of this many pages, so that no two ever share a page table."""
@@ -77,24 +77,30 @@ def add_area(m: Draft, mm: int, name: str, area: Area) -> None:
     )
 
 
+def populate(m: Draft, mm: int, vma: Vma, write: bool, vpn: int) -> None:
+    pte = m.pte(mm, vpn)
+    if write:
+        if type(pte) is not Present or not pte.write:
+            make_writable(m, mm, vpn, vma, pte)
+    elif pte is None or type(pte) is Swapped or type(pte) is Marker:
+        read_fault(m, mm, vpn, vma, pte)
+
+
 def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -> None:
     """Linux faultin_page_range(): fault every page in, as for a load or for a store.
 
     It drains this CPU's batches at its end, however it ends.
     """
     try:
-        for vpn in pages:
-            vma = vma_of(m.mms[mm].areas[name], vpn)
+        while pages:
+            vma = vma_of(m.mms[mm].areas[name], pages.start)
             if vma is None:
                 raise Failed("ENOMEM", "no VMA")
             if not (vma.writable if write else vma.readable):
                 raise Failed("EINVAL", f"protection {vma.prot}")
-            pte = m.pte(mm, vpn)
-            if write:
-                if type(pte) is not Present or not pte.write:
-                    make_writable(m, mm, vpn, vma)
-            elif pte is None or type(pte) is Swapped or type(pte) is Marker:
-                read_fault(m, mm, vpn, vma)
+            here = range(pages.start, min(pages.stop, vma.hi))
+            _, done = together(m, mm, vma, here, partial(populate, m, mm, vma, write))
+            pages = pages[done:]
     except Failed as failed:
         raise Failed("EFAULT", failed.reason) if failed.error == "SIGBUS" else failed from failed
     finally:
@@ -102,74 +108,6 @@ def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -
 
 
 # -- taking away --------------------------------------------------------------------------------
-
-
-def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
-    """Linux zap_pte_range(): the entries go, with their references."""
-    large.split_partial(m, mm, pages)
-    for key in pmd_keys(m, mm, pages):
-        zap_key(m, mm, key, None)
-    table = m.tables[mm]
-    present = [(vpn, table[vpn]) for vpn in pages if vpn in table]
-    left = table.mutate()
-    for vpn, _ in present:
-        del left[vpn]
-    m.tables = m.tables.set(mm, left.finish())
-    for vpn, pte in zap_large(m, mm, present):
-        zap_entry(m, mm, vpn, pte, vma_of(area, vpn))
-    m.forget_pages(mm, pages)
-
-
-def pmd_keys(m: Draft, mm: int, pages: range) -> list[int]:
-    """Keys of the PMDs, huge or with a page table, that lie wholly in `pages`.
-
-    Emptying all of it frees the page table, too (CONFIG_PT_RECLAIM): the PMD is none again.
-    """
-    huge, table = m.config.huge, m.tables[mm]
-    start = -(-pages.start // huge) * huge
-    firsts = range(start, pages.stop - huge + 1, huge)
-    return [~first for first in firsts if ~first in table]
-
-
-def zap_large(m: Draft, mm: int, entries: list[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
-    """Let go of the PTEs that map large folios, folio by folio; returns all other entries."""
-    if not m.compounds:
-        return entries
-    others: list[tuple[int, Entry]] = []
-    mapped: list[tuple[int, tuple[int, int]]] = []
-    folios = m.folios
-    for vpn, pte in entries:
-        if type(pte) is Present and (head := folios[pte.pfn].head) >= 0:
-            mapped.append((head, (pte.pfn, vpn)))
-        else:
-            others.append((vpn, pte))
-    for head, pages in by_key(mapped).items():
-        large.unmap_pages(m, head, mm, pages)
-    return others
-
-
-def zap_key(m: Draft, mm: int, key: int, vma: Vma | None) -> None:
-    entry = m.tables[mm][key]
-    m.clear_pte(mm, key)
-    zap_entry(m, mm, key, entry, vma)
-
-
-def zap_entry(m: Draft, mm: int, vpn: int, pte: Entry, vma: Vma | None) -> None:
-    """What an entry held is let go; the entry itself is the caller's to clear."""
-    if type(pte) is Pmd:
-        m.say(reasons.ZAPPED_PMD, mm, ~vpn, pte.pfn)
-        large.unmap_pmd(m, pte.pfn, mm, ~vpn)
-    elif type(pte) is Present:
-        folio = m.folios[pte.pfn]
-        if m.events is not None:
-            left = folio_of(m, pte.pfn).refcount - 1
-            m.say(reasons.ZAPPED, mm, vpn, pte.pfn, left)
-        if pte.dirty and not folio.anon:
-            m.set_folio(pte.pfn, replace(folio, dirty=True))
-        m.unmap_page(pte.pfn, mm, vpn, vma)
-    elif type(pte) is Swapped:
-        m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
-        m.put_swap(pte.slot)
 
 
 def munmap(m: Draft, mm: int, name: str, pages: range) -> None:
@@ -186,12 +124,10 @@ def exit_mm(m: Draft, mm: int) -> None:
     table = m.tables[mm]
     areas = m.mms[mm].areas.values()
     m.tables = m.tables.delete(mm)
-    for vpn, pte in zap_large(m, mm, sorted(table.items(), key=itemgetter(0))):
-        vma = None
-        if type(pte) is Present and pte.pfn in m.folios and m.folios[pte.pfn].mlocked:
-            area = next(a for a in areas if a.start <= vpn < a.start + a.pages)
-            vma = vma_of(area, vpn)
-        zap_entry(m, mm, vpn, pte, vma)
+    zap_entries(
+        m, mm, sorted(table.items(), key=itemgetter(0)),
+        lambda vpn: vma_of(next(a for a in areas if a.start <= vpn < a.start + a.pages), vpn),
+    )  # fmt: skip
     m.mms = m.mms.delete(mm)
     m.ghosts = m.ghosts.delete(mm)
     for name, handle in m.handles.items():
@@ -378,7 +314,7 @@ def set_mlocked(m: Draft, pte: Present, locked: bool) -> None:
     """Linux mlock_folio(): a large folio is mlocked through its PMD, not by single pages."""
     page = m.folios[pte.pfn]
     if page.head < 0:
-        still = any(m.locked(mm, vpn) for mm, vpn in page.maps)
+        still = any(m.locked(mm, vpn) for mm, vpn in ptes_of(page, pte.pfn))
         m.set_folio(pte.pfn, replace(page, mlocked=locked or still))
     elif pte.huge or not locked:
         value = m.compounds[page.head]

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from . import large, reasons
 from .draft import Draft
 from .reuse import is_exclusive
-from .state import Present, folio_of, ptes_of
+from .state import Entry, Present, folio_of, ptes_of
 
 
 def migrate(m: Draft, mm: int, pages: range) -> tuple[int, list[str]]:
@@ -72,11 +72,15 @@ def move_mappings(m: Draft, old: int, new: int) -> None:
     head = m.folios[old].head
     count = m.compounds[head].pages if head >= 0 else 1
     keeps = m.policy.migration_keeps
+    entries: dict[int, dict[int, Entry]] = {}
     for pfn in range(old, old + count):
         for mm, vpn in ptes_of(m.folios[pfn], pfn):
             pte = m.tables[mm][vpn]
             assert type(pte) is Present
-            m.set_pte(mm, vpn, replace(pte, pfn=pfn + by, exclusive=pte.exclusive and keeps))
+            back = replace(pte, pfn=pfn + by, exclusive=pte.exclusive and keeps)
+            entries.setdefault(mm, {})[vpn] = back
+    for mm, theirs in entries.items():
+        m.tables = m.tables.set(mm, m.tables[mm].update(theirs))
     if head < 0:
         return
     for mm, first in m.compounds[head].maps:
@@ -90,14 +94,19 @@ def move_frames(m: Draft, old: int, new: int, count: int) -> None:
     head = m.folios[old].head
     keeps = m.policy.migration_keeps
     folios = m.folios.mutate()
+    by = new - old
+    before, after = None, None
     for i in range(count):
-        page = folios[old + i]
-        del folios[old + i]
-        folios[new + i] = replace(
-            page,
-            exclusive=page.exclusive and keeps,
-            head=new if head >= 0 else -1,
-        )
+        page = folios.pop(old + i)
+        if after is None or page is not before:
+            before = page
+            after = replace(
+                page,
+                maps=tuple([(mm, at - by) for mm, at in page.maps]),
+                exclusive=page.exclusive and keeps,
+                head=new if head >= 0 else -1,
+            )
+        folios[new + i] = after
         slot = page.slot if head < 0 else m.compounds[head].slot + i
         if (page.slot if head < 0 else m.compounds[head].slot) >= 0:
             m.slots = m.slots.set(slot, replace(m.slots[slot], cache=new + i))

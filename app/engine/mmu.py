@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from .done import Step
 from .operations import Read, Write
 from .outcome import Outcome
 from .state import Area, Machine, Present, Version, Vma
@@ -27,38 +28,41 @@ def find(area: Area | None, vpn: int) -> Vma | None:
     return None
 
 
-def load(machine: Machine, op: Read) -> tuple[Machine, Outcome] | None:
+def load(machine: Machine, op: Read) -> Step | None:
     """A load from one page that is mapped and young, or None: then somebody has work to do."""
     place = op.place
-    task = machine.processes.get(op.actor)
-    if task is None or task.mm < 0 or place.hi - place.lo != 1:
+    lo = place.lo
+    if place.hi - lo != 1:
         return None
-    area = machine.mms[task.mm].areas.get(place.area)
-    if area is None:
+    try:
+        mm = machine.processes[op.actor].mm
+        area = machine.mms[mm].areas[place.area]
+        vpn = area.start + lo
+        pte = machine.tables[mm][vpn]
+    except KeyError:
         return None
-    vpn = area.start + place.lo
-    pte = machine.tables[task.mm].get(vpn)
     if type(pte) is not Present or not pte.young:
         return None
     vma = find(area, vpn)
     if vma is None or vma.prot == "none":
         return None
-    value = machine.folios[pte.pfn].data.value
-    return replace(machine, clock=machine.clock + 1), Outcome(value, None, None, 0)
+    after = replace(machine, clock=machine.clock + 1)
+    return Step(after, Outcome(machine.folios[pte.pfn].data.value, None, None, 0))
 
 
-def store(machine: Machine, op: Write) -> tuple[Machine, Outcome, int] | None:
-    """A store to one private page that is writable, dirty and young, or None; with its frame."""
+def store(machine: Machine, op: Write) -> Step | None:
+    """A store to one private page that is writable, dirty and young, or None."""
     place = op.place
-    task = machine.processes.get(op.actor)
-    if task is None or task.mm < 0 or place.hi - place.lo != 1:
+    lo = place.lo
+    if place.hi - lo != 1:
         return None
-    mm = task.mm
-    area = machine.mms[mm].areas.get(place.area)
-    if area is None:
+    try:
+        mm = machine.processes[op.actor].mm
+        area = machine.mms[mm].areas[place.area]
+        vpn = area.start + lo
+        pte = machine.tables[mm][vpn]
+    except KeyError:
         return None
-    vpn = area.start + place.lo
-    pte = machine.tables[mm].get(vpn)
     if type(pte) is not Present or not (pte.write and pte.dirty and pte.young):
         return None
     vma = find(area, vpn)
@@ -74,4 +78,4 @@ def store(machine: Machine, op: Write) -> tuple[Machine, Outcome, int] | None:
         folios=folios.set(pfn, replace(folios[pfn], data=version)),
         ghosts=ghosts.set(mm, ghosts[mm].set(vpn, version)),
     )
-    return after, HIT, pfn
+    return Step(after, HIT, (), (), {pfn})

@@ -8,7 +8,7 @@ from . import ksm, large, reasons
 from .draft import Draft
 from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
 from .outcome import Failed
-from .state import Area, Entry, HugeZero, Marker, Pmd, Present, Swapped, Zero, anchor
+from .state import Area, Entry, Folio, HugeZero, Marker, Pmd, Present, Swapped, Zero
 
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
@@ -46,8 +46,7 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
             large.split_pmd(m, mm, first)
         else:
             move_pmd(m, mm, first, first + by)
-    for vpn in pages:
-        move_page(m, mm, vpn, vpn + by)
+    move_pages(m, mm, pages, by)
 
 
 def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
@@ -64,22 +63,39 @@ def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
         m.say(reasons.MOVED_PMD, mm, to, pmd.pfn)
 
 
-def move_page(m: Draft, mm: int, vpn: int, to: int) -> None:
-    table = m.tables[mm]
-    pte = table.get(vpn)
-    if pte is not None:
+def move_pages(m: Draft, mm: int, pages: range, by: int) -> None:
+    """The PTEs, what the pages must hold, and the handles on them go `by` pages further."""
+    table = m.tables[mm].mutate()
+    folios: dict[int, Folio] = {}
+    before, after, at = None, None, 0
+    for vpn in pages:
+        pte = table.get(vpn)
+        if pte is None:
+            continue
+        del table[vpn]
         moved = moved_pte(pte)
-        table = table.delete(vpn)
-        m.tables = m.tables.set(mm, table if moved is None else table.set(to, moved))
-        if type(pte) is Present:
-            folio = m.folios[pte.pfn]
-            old, new = (mm, anchor(folio, pte.pfn, vpn)), (mm, anchor(folio, pte.pfn, to))
-            maps = tuple(new if at == old else at for at in folio.maps)
-            m.set_folio(pte.pfn, replace(folio, maps=maps))
-    ghosts = m.ghosts[mm]
-    if vpn in ghosts:
-        m.ghosts = m.ghosts.set(mm, ghosts.delete(vpn).set(to, ghosts[vpn]))
-    m.let_go(mm, vpn, to)
+        if moved is not None:
+            table[vpn + by] = moved
+        if type(pte) is not Present:
+            continue
+        pfn = pte.pfn
+        folio = folios.get(pfn) or m.folios[pfn]
+        if after is None or folio is not before or at != vpn - pfn:
+            before, at = folio, vpn - pfn
+            old, new = (mm, at), (mm, at + by)
+            after = replace(folio, maps=tuple([new if one == old else one for one in folio.maps]))
+        folios[pfn] = after
+    m.tables = m.tables.set(mm, table.finish())
+    m.folios = m.folios.update(folios)
+    m.touched.update(folios)
+    ghosts = m.ghosts[mm].mutate()
+    for vpn in pages:
+        if (owed := ghosts.pop(vpn, None)) is not None:
+            ghosts[vpn + by] = owed
+    m.ghosts = m.ghosts.set(mm, ghosts.finish())
+    if m.handles:
+        for vpn in pages:
+            m.let_go(mm, vpn, vpn + by)
 
 
 def moved_pte(pte: Entry) -> Entry | None:

@@ -75,13 +75,15 @@ def wp_can_reuse_anon_folio(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
         return False
     if folio.head >= 0:
         return wp_can_reuse_large(m, mm, vpn, folio.head)
-    if folio.refcount > 3:
+    count = folio.refcount
+    if count > 3:
         m.say(reasons.HELD, mm, vpn, pfn)
         return False
     if not folio.lru:
         m.lru_add_drain(m.cpu)
         folio = m.folios[pfn]
-    if folio.refcount > 1 + folio.swapcache:
+        count = folio.refcount
+    if count > 1 + folio.swapcache:
         m.say(reasons.HELD, mm, vpn, pfn)
         return False
     if folio.slot >= 0:
@@ -89,8 +91,8 @@ def wp_can_reuse_anon_folio(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
         if not m.free_swap(pfn):
             m.say(reasons.SLOT_HELD, mm, vpn, pfn, entries)
             return False
-        folio = m.folios[pfn]
-    if folio.refcount != 1:
+        count = m.folios[pfn].refcount
+    if count != 1:
         m.say(reasons.HELD, mm, vpn, pfn)
         return False
     m.say(reasons.ONLY_REFERENCE, mm, vpn, pfn)
@@ -139,7 +141,10 @@ def observed(m: Draft, pfn: int, besides: tuple[int, int] | None = None) -> bool
     page = m.folios.get(pfn)
     if page is None:
         return False
-    if page.gets or page.pins or any(at != besides for at in page.maps):
+    maps = page.maps
+    if page.gets or page.pins or len(maps) > 1:
+        return True
+    if maps and (besides is None or maps[0] != (besides[0], besides[1] - pfn)):
         return True
     if page.head < 0:
         return page.slot >= 0 and m.slots[page.slot].count > 0

@@ -32,7 +32,6 @@ from .folios import Compound as Compound
 from .folios import Folio as Folio
 from .folios import Memory as Memory
 from .folios import Version as Version
-from .folios import anchor as anchor
 from .folios import exclusive_bit as exclusive_bit
 from .folios import folio_of as folio_of
 from .folios import mapcount as mapcount

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from . import devices, kernel, mmu, tasks
 from . import operations as ops
-from .draft import Draft, Event, OutOfMemory, Violation
+from .done import Step as Step
+from .draft import Draft, OutOfMemory
 from .operations import Operation
 from .outcome import Failed, NotModelled, Outcome
 from .policy import Policy
@@ -42,18 +41,6 @@ def par(m: Draft, op: ops.Par) -> Outcome:
 
 
 HANDLERS[ops.Par] = par
-NOTHING: AbstractSet[int] = frozenset()
-
-
-class Step(Struct, frozen=True, gc=False):
-    """What one operation did. `touched` are the frames whose folio it wrote or freed, and
-    the slots (as ~slot) whose count it changed."""
-
-    after: Machine
-    outcome: Outcome
-    events: tuple[Event, ...]
-    violations: tuple[Violation, ...]
-    touched: AbstractSet[int]
 
 
 def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = True) -> Step:
@@ -62,12 +49,13 @@ def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = Tru
     What a kernel answers with a signal or errno is an outcome. Raises NotModelled for an
     operation of the language that the machine does not have yet.
     """
+    hit = None
     if type(op) is ops.Read:
-        if (hit := mmu.load(machine, op)) is not None:
-            return Step(*hit, (), (), NOTHING)
-    elif type(op) is ops.Write and (stored := mmu.store(machine, op)) is not None:
-        after, done, pfn = stored
-        return Step(after, done, (), (), {pfn})
+        hit = mmu.load(machine, op)
+    elif type(op) is ops.Write:
+        hit = mmu.store(machine, op)
+    if hit is not None:
+        return hit
     handler = HANDLERS.get(type(op))
     if handler is None:
         raise NotModelled(type(op).__name__.lower())

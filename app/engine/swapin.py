@@ -56,7 +56,7 @@ def do_swap_page(m: Draft, mm: int, vpn: int, vma: Vma, entry: Swapped, *, write
 def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[int, bool]:
     """The folio to map (its mapping counted), and whether it bypassed the swap cache."""
     value = m.slots[slot]
-    here = (mm, vpn)
+    here = (mm, vpn - m.next_pfn)
     if value.cache >= 0 and value.ksm and needs_copy(m, value.cache, vpn):
         # ksm_might_need_to_copy(): the cached page belongs to another page of the process.
         pfn = m.alloc(Folio(value.data, (here,), mlocked=vma.locked))
@@ -82,7 +82,7 @@ def swap_cache_folio(m: Draft, mm: int, vpn: int, vma: Vma, slot: int) -> tuple[
 def needs_copy(m: Draft, cached: int, vpn: int) -> bool:
     """Is the cached page mapped, but nowhere as this page of a process?"""
     maps = m.folios[cached].maps
-    return bool(maps) and all(at != vpn for _, at in maps)
+    return bool(maps) and all(by + cached != vpn for _, by in maps)
 
 
 def take_entry(m: Draft, pfn: int, slot: int, *, fresh: bool) -> None:

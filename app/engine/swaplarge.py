@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from immutables import MapMutation
 from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft
-from .state import Entry, Present, Slot, Swapped, ptes_of
+from .state import Entry, Folio, Present, Slot, Swapped, ptes_of
 
 
 def shrink_large(m: Draft, head: int) -> str:
@@ -69,10 +68,9 @@ def add_to_swap(m: Draft, head: int) -> bool:
         return False
     first = m.next_slot
     m.next_slot = first + value.pages
-    slots = m.slots.mutate()
-    for i in range(value.pages):
-        slots[first + i] = Slot(0, m.folios[head + i].data, head + i)
-    m.slots = slots.finish()
+    folios, by = m.folios, head - first
+    slots = range(first, first + value.pages)
+    m.slots = m.slots.update({at: Slot(0, folios[at + by].data, at + by) for at in slots})
     large.set_compound(m, head, replace(value, slot=first, dirty=True))
     m.say(reasons.TO_SWAP, -1, -1, head, slot=first)
     return True
@@ -83,43 +81,47 @@ def unmap_pages(m: Draft, head: int) -> str:
     value = m.compounds[head]
     policy = m.policy
     refuses = policy.unmap_checks_pinned and value.maybe_pinned
-    folios, slots = m.folios.mutate(), m.slots.mutate()
-    tables: dict[int, MapMutation[int, Entry]] = {}
-    gone: Counter[int] = Counter()
+    folios, slots = m.folios, m.slots
+    to_slot = value.slot - head
+    bodies: dict[int, Folio] = {}
+    counts: dict[int, Slot] = {}
+    entries: dict[int, dict[int, Entry]] = {}
     marked: Counter[int] = Counter()
     why = ""
+    before, after = None, None
     for pfn in range(head, head + value.pages):
         page = folios[pfn]
-        slot = value.slot + pfn - head
-        owned, left = page.exclusive, page.maps
-        for mm, vpn in ptes_of(page, pfn):
-            table = tables.get(mm)
-            if table is None:
-                table = tables[mm] = m.tables[mm].mutate()
-            pte = table[vpn]
+        owned, unmapped = page.exclusive, 0
+        for mm, by in page.maps:
+            pte = m.tables[mm][by + pfn]
             assert type(pte) is Present
             exclusive = pte.exclusive or owned
             if refuses and exclusive:
-                m.say(reasons.UNMAP_KEEPS, mm, vpn, pfn)
+                m.say(reasons.UNMAP_KEEPS, mm, by + pfn, pfn)
                 why = f"may be pinned: pincount {value.pincount}"
                 break
             remembered = exclusive and policy.swap_exclusive
-            table[vpn] = Swapped(slot, remembered, pte.uffd_wp, pte.soft_dirty)
+            entry = Swapped(pfn + to_slot, remembered, pte.uffd_wp, pte.soft_dirty)
+            entries.setdefault(mm, {})[by + pfn] = entry
             owned = owned and not policy.swapout_clears
-            left = left[1:]
-            gone[mm] += 1
+            unmapped += 1
             marked[mm] += remembered
-        unmapped = len(page.maps) - len(left)
         if unmapped:
-            folios[pfn] = replace(page, maps=left, exclusive=owned)
-            slots[slot] = replace(slots[slot], count=slots[slot].count + unmapped)
-            m.touched.update((pfn, ~slot))
+            if after is None or page is not before or why:
+                before = page
+                after = replace(page, maps=page.maps[unmapped:], exclusive=owned)
+            bodies[pfn] = after
+            slot = slots[pfn + to_slot]
+            counts[pfn + to_slot] = replace(slot, count=slot.count + unmapped)
         if why:
             break
-    m.folios, m.slots = folios.finish(), slots.finish()
-    for mm, table in tables.items():
-        m.tables = m.tables.set(mm, table.finish())
-    for mm, count in gone.items():
+    m.folios, m.slots = folios.update(bodies), slots.update(counts)
+    m.touched.update(bodies)
+    m.touched.update([~slot for slot in counts])
+    for mm, gone in entries.items():
+        m.tables = m.tables.set(mm, m.tables[mm].update(gone))
+    for mm, gone in entries.items():
+        count = len(gone)
         value = m.compounds[head]
         value = large.drop_owner(replace(value, ptes=value.ptes - count), mm, count)
         large.set_compound(m, head, replace(value, partly=value.mapcount > 0))
@@ -132,20 +134,25 @@ def remove_mapping(m: Draft, head: int) -> None:
     value = m.compounds.get(head)
     if value is None or value.slot < 0 or value.mapcount:
         return
-    slots = m.slots.mutate()
     freed = value.refcount == value.pages
+    written: dict[int, Slot] = {}
+    unused: list[int] = []
     for i in range(value.pages):
-        slot = slots[value.slot + i]
+        slot = m.slots[value.slot + i]
         data = m.folios[head + i].data
-        slots[value.slot + i] = replace(slot, data=data, cache=-1 if freed else slot.cache)
+        if not freed:
+            written[value.slot + i] = replace(slot, data=data)
+        elif slot.count:
+            written[value.slot + i] = replace(slot, data=data, cache=-1)
+        else:
+            unused.append(value.slot + i)
+    slots = m.slots.mutate()
+    slots.update(written)
+    for number in unused:
+        del slots[number]
     m.slots = slots.finish()
     if not freed:
         m.say(reasons.STAYS_CACHED, -1, -1, head)
         return
     m.say(reasons.SWAPPED, -1, -1, head, slot=value.slot)
-    slots = m.slots.mutate()
-    for number in range(value.slot, value.slot + value.pages):
-        if not slots[number].count:
-            del slots[number]
-    m.slots = slots.finish()
     large.set_compound(m, head, replace(value, slot=-1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from . import large, reasons, swaplarge
-from .draft import Draft, vma_of
-from .state import Area, Folio, Marker, Present, Slot, Swapped, folio_of
+from .draft import Draft, vma_of, without
+from .state import Area, Folio, Marker, Present, Slot, Swapped, folio_of, ptes_of
 
 
 def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
@@ -18,10 +18,11 @@ def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     kept = split_for(m, mm, pages)
     skipped: list[str] = []
     chosen: list[int] = []
-    for vpn in pages:
-        why, pfn = may_pageout(m, mm, area, vpn, kept)
+    for part in m.mapped_as_one(mm, pages):
+        why, pfn = may_pageout(m, mm, area, part.start, kept)
         if why:
-            m.say(reasons.SWAP_SKIPS, mm, vpn, pfn, why)
+            for vpn in part:
+                m.say(reasons.SWAP_SKIPS, mm, vpn, pfn, why)
             skipped.append(why)
         elif pfn not in chosen[-1:]:
             chosen.append(pfn)
@@ -81,7 +82,8 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
     if not m.compounds:
         return refused
     whole: set[int] = set()
-    for vpn in pages:
+    for part in m.mapped_as_one(mm, pages):
+        vpn = part.start
         pte = m.pte(mm, vpn)
         if type(pte) is not Present or m.folios[pte.pfn].head < 0:
             continue
@@ -103,7 +105,7 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
 
 def all_here(m: Draft, mm: int, first: int, head: int, pages: int) -> bool:
     """Does this mm map every page of the folio in order from `first`?"""
-    return all(
+    return m.pmds(mm, range(first, first + pages)) == [first] or all(
         type(pte := m.pte(mm, first + i)) is Present and pte.pfn == head + i for i in range(pages)
     )
 
@@ -176,7 +178,7 @@ def add_to_swap(m: Draft, pfn: int) -> bool:
 
 def try_to_unmap(m: Draft, pfn: int) -> str:
     """Linux try_to_unmap(): every mapping becomes a swap entry, unless a pin forbids it."""
-    for mm, vpn in m.folios[pfn].maps:
+    for mm, vpn in ptes_of(m.folios[pfn], pfn):
         folio = m.folios[pfn]
         pte = m.tables[mm][vpn]
         assert type(pte) is Present
@@ -226,7 +228,7 @@ def install_swap_entry(
 def drop_rmap(m: Draft, pfn: int, mm: int, vpn: int, pte: Present) -> None:
     """One mapping and reference less; the PTE's dirty bit goes to the folio."""
     folio = m.folios[pfn]
-    maps = tuple(at for at in folio.maps if at != (mm, vpn))
+    maps = without(folio.maps, (mm, vpn - pfn))
     m.set_folio(pfn, replace(folio, maps=maps, dirty=folio.dirty or pte.dirty))
 
 
@@ -251,18 +253,19 @@ def remove_mapping(m: Draft, pfn: int) -> None:
     folio = m.folios.get(pfn)
     if folio is None or folio.slot < 0 or folio.maps:
         return
-    slot = m.slots[folio.slot]
-    m.set_slot(folio.slot, replace(slot, data=folio.data))
-    if folio.refcount != 1:
+    at = folio.slot
+    held = folio.refcount != 1
+    written = not held and not (m.config.swap == "file" and folio.dirty)
+    m.touched.add(pfn)
+    m.set_slot(at, replace(m.slots[at], data=folio.data, cache=-1 if written else pfn))
+    if held:
         m.say(reasons.STAYS_CACHED, -1, -1, pfn)
-        return
-    if m.config.swap == "file" and folio.dirty:
+    elif written:
+        m.say(reasons.SWAPPED, -1, -1, pfn, slot=at)
+        m.put(pfn, replace(folio, slot=-1))
+    else:
         m.set_folio(pfn, replace(folio, dirty=False))
-        m.say(reasons.WRITEBACK, -1, -1, pfn, slot=folio.slot)
-        return
-    m.say(reasons.SWAPPED, -1, -1, pfn, slot=folio.slot)
-    m.set_slot(folio.slot, replace(slot, data=folio.data, cache=-1))
-    m.put(pfn, replace(folio, slot=-1))
+        m.say(reasons.WRITEBACK, -1, -1, pfn, slot=at)
 
 
 def shrink_page_cache(m: Draft, pfn: int) -> str:
@@ -270,7 +273,7 @@ def shrink_page_cache(m: Draft, pfn: int) -> str:
 
     Shared memory that nobody else holds goes on to swap; its page cache then names the slot.
     """
-    for mm, vpn in m.folios[pfn].maps:
+    for mm, vpn in ptes_of(m.folios[pfn], pfn):
         m.clear_pte(mm, vpn)
         m.unmap_page(pfn, mm, vpn, None)
     folio = m.folios[pfn]

@@ -37,23 +37,21 @@ def mmap(m: Draft, op: ops.Mmap) -> Outcome:
 def write(m: Draft, op: ops.Write) -> Outcome:
     mm = access.enter(m, op.actor)
     place = op.place
-    area = m.mms[mm].areas.get(place.area)
-    start = area.start if area is not None else 0
-    faults = 0
     page = place.lo
+    faults = 0
     while page < place.hi:
-        left = range(start + page, start + place.hi)
-        if len(left) > 1 and (frames := access.permitted(m, mm, area, left, write=True)):
-            access.put_values(m, mm, start + page, frames, op.value)
-            page += len(frames)
-            continue
+        area = m.mms[mm].areas.get(place.area)
+        start = area.start if area is not None else 0
         try:
-            faults += access.store(m, mm, area, start + page, op.value)
+            if place.hi - page == 1:
+                faults += access.store(m, mm, area, start + page, op.value)
+                break
+            left = range(start + page, start + place.hi)
+            taken, done = access.store_pages(m, mm, area, left, op.value)
         except Failed as failed:
             return slice_failed(failed, place, page)
-        if area is not None:
-            area = m.mms[mm].areas[place.area]
-        page += 1
+        faults += taken
+        page += done
     return NO_FAULTS if faults == 0 else Outcome(faults=faults)
 
 
@@ -68,30 +66,30 @@ def slice_failed(failed: Failed, place: ops.Place, page: int) -> Outcome:
 def read(m: Draft, op: ops.Read) -> Outcome:
     mm = access.enter(m, op.actor)
     place = op.place
-    area = m.mms[mm].areas.get(place.area)
-    start = area.start if area is not None else 0
-    values = []
-    faults = 0
+    values: list[int] = []
     page = place.lo
+    faults = 0
     while page < place.hi:
-        left = range(start + page, start + place.hi)
-        if len(left) > 1 and (frames := access.permitted(m, mm, area, left, write=False)):
-            values += [m.folios[pfn].data.value for pfn in frames]
-            page += len(frames)
-            continue
+        area = m.mms[mm].areas.get(place.area)
+        start = area.start if area is not None else 0
         try:
-            value, taken = access.load(m, mm, area, start + page)
+            if place.hi - page == 1:
+                value, taken = access.load(m, mm, area, start + page)
+                seen_here = [value]
+            else:
+                left = range(start + page, start + place.hi)
+                seen_here, taken = access.load_pages(m, mm, area, left)
         except Failed as failed:
             return slice_failed(failed, place, page)
-        values.append(value)
+        values += seen_here
         faults += taken
-        page += 1
+        page += len(seen_here)
     return seen(values, faults)
 
 
 def seen(values: list[int], faults: int | None = None) -> Outcome:
     """The outcome of a load: one value when all pages agree, else one for each page."""
-    if len(set(values)) == 1:
+    if values.count(values[0]) == len(values):
         return Outcome(value=values[-1], faults=faults)
     return Outcome(values=tuple(values), faults=faults)
 

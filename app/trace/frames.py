@@ -103,7 +103,7 @@ def frame(machine: Machine, pfn: int, names: Names) -> Json:
         "noisy_flags": noisy_flags(folio),
         "refcount": folio.refcount,
         "pincount": folio.pincount,
-        "ledger": large_ledger(machine, page.head, names) if large else ledger(page, names),
+        "ledger": large_ledger(machine, page.head, names) if large else ledger(page, pfn, names),
         "order": folio.pages.bit_length() - 1 if type(folio) is Compound else 0,
         "head": frame_label(page.head if large else pfn),
         "exclusive": page.exclusive,
@@ -123,10 +123,11 @@ def shared_by(folio: Compound, names: Names) -> Json:
     }
 
 
-def ledger(folio: Folio, names: Names) -> list[Json]:
+def ledger(folio: Folio, pfn: int, names: Names) -> list[Json]:
     """A small folio's references; their counts add up to its refcount."""
     items: list[Json] = [
-        {"holder": names.place(mm, vpn), "kind": "map", "count": 1} for mm, vpn in folio.maps
+        {"holder": names.place(mm, vpn), "kind": "map", "count": 1}
+        for mm, vpn in ptes_of(folio, pfn)
     ]
     items += taken(folio, GUP_PIN_COUNTING_BIAS)
     if folio.slot >= 0:

@@ -299,11 +299,10 @@ def page_shape(page: Folio, pfn: int) -> tuple[object, ...]:
     """What two neighbouring frames must have in common to be told as one."""
     if page.head >= 0:
         return page.head, page.exclusive, page.data.value, page.maps, page.ksm
-    maps = tuple((mm, vpn - pfn) for mm, vpn in page.maps)
     slot = page.slot - pfn if page.slot >= 0 else None
     return (
-        page.exclusive, page.data.value, maps, page.gets, page.pins, page.holds, page.batch, slot,
-        page.batches, page.anon, page.ksm, page.mlocked, page.swapbacked, page.inode is None,
+        page.exclusive, page.data.value, page.maps, page.gets, page.pins, page.holds, page.batch,
+        slot, page.batches, page.anon, page.ksm, page.mlocked, page.swapbacked, page.inode is None,
     )  # fmt: skip
 
 

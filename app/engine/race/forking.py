@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from app.engine import fork
+from app.engine import dup, fork
 from app.engine import operations as ops
 from app.engine.draft import Draft
 from app.engine.flight import Flight
@@ -121,7 +121,7 @@ def f2(m: Draft, f: Flight) -> Flight:
     early = f.pte is None
     pte = small_page(m, f)
     assert pte is not None
-    copy = fork.may_need_copy(m, f.mm, pte) and pinned(m, pte.pfn)
+    copy = dup.may_need_copy(m, f.mm, pte) and pinned(m, pte.pfn)
     say(m, "f2", f.mm, f.pages[0], pte.pfn, "yes" if copy else "no")
     return replace(f, answer=copy, at="f0" if early else "f3")
 
@@ -130,12 +130,12 @@ def f3(m: Draft, f: Flight) -> Flight:
     vpn = f.pages[0]
     assert type(f.pte) is Present
     if f.answer:
-        copy = fork.copy_present_page(m, f.mm, f.child, vma_at(m, f, vpn), vpn, f.pte)
+        copy = dup.copy_present_page(m, f.mm, f.child, vma_at(m, f, vpn), vpn, f.pte)
         add_hold(m, f.pfn, -1)
         m.set_pte(f.child, vpn, copy)
         inherit(m, f, vpn)
         return next_page(m, f, "f1", "f6")
-    fork.dup_rmap(m, f.mm, f.child, vpn, f.pte)
+    dup.dup_rmap(m, f.mm, f.child, vpn, f.pte)
     add_hold(m, f.pfn, -1)
     say(m, "f3", f.mm, vpn, f.pfn)
     return replace(f, at="f4")
@@ -144,14 +144,14 @@ def f3(m: Draft, f: Flight) -> Flight:
 def f4(m: Draft, f: Flight) -> Flight:
     now = small_page(m, f)
     assert now is not None
-    m.set_pte(f.mm, f.pages[0], fork.shared_ptes(m, now)[0])
+    m.set_pte(f.mm, f.pages[0], dup.shared_ptes(m, now)[0])
     say(m, "f4", f.mm, f.pages[0], f.pfn)
     return replace(f, at="f5")
 
 
 def f5(m: Draft, f: Flight) -> Flight:
     assert type(f.pte) is Present
-    m.set_pte(f.child, f.pages[0], fork.shared_ptes(m, f.pte)[1])
+    m.set_pte(f.child, f.pages[0], dup.shared_ptes(m, f.pte)[1])
     say(m, "f5", f.child, f.pages[0], f.pfn)
     return next_page(m, f, "f1", "f6")
 

@@ -79,7 +79,7 @@ def z2(m: Draft, f: Flight) -> Flight:
 def z3(m: Draft, f: Flight) -> Flight:
     for vpn, pfn in f.taken:
         page = m.folios[pfn]
-        maps = tuple(at for at in page.maps if at != (f.mm, vpn))
+        maps = tuple(at for at in page.maps if at != (f.mm, vpn - pfn))
         m.set_folio(pfn, replace(page, maps=maps, holds=page.holds + 1))
         say(m, "z3", f.mm, vpn, pfn)
     return replace(f, at="z4")
@@ -163,7 +163,7 @@ def c1(m: Draft, f: Flight) -> Flight:
 def c2(m: Draft, f: Flight) -> Flight:
     for cpu in range(m.config.cpus):
         m.lru_add_drain(cpu)
-    why = collapse.isolate(m, f.mm, range(f.pages[0], f.pages[-1] + 1))
+    why = collapse.isolate(m, f.mm, f.pages[0])
     say(m, "c2", f.mm, f.pages[0], -1, why or "no")
     if why:
         return replace(f, detached=-1, at="", outcome=Outcome(error="EAGAIN", reason=why))

@@ -234,7 +234,7 @@ def w6(m: Draft, f: Flight) -> Flight:
         m.violations.append(Violation(
             "isolation", "I1", why, f.mm, vpn, f.fresh, saw=page.data.value, owed=old.data.value,
         ))  # fmt: skip
-    m.set_folio(f.fresh, replace(page, maps=((f.mm, vpn),), holds=page.holds - 1))
+    m.set_folio(f.fresh, replace(page, maps=((f.mm, vpn - f.fresh),), holds=page.holds - 1))
     m.set_pte(f.mm, vpn, pte)
     say(m, "w6", f.mm, vpn, f.fresh)
     if m.policy.copy_flushes_first:
@@ -249,7 +249,7 @@ def w7(m: Draft, f: Flight) -> Flight:
     page = m.folios[f.pfn]
     ksm = page.ksm
     if page.head < 0:
-        maps = tuple(at for at in page.maps if at != (f.mm, vpn))
+        maps = tuple(at for at in page.maps if at != (f.mm, vpn - f.pfn))
         m.set_folio(f.pfn, replace(page, maps=maps, holds=page.holds + 1))
     if not ksm:
         faults.note_spurious(m, f.mm, vpn, f.pfn, before)
@@ -270,7 +270,7 @@ def give_back(m: Draft, mm: int, vpn: int, pfn: int) -> None:
     page = m.folios[pfn]
     if page.head < 0:
         m.folios = m.folios.set(
-            pfn, replace(page, maps=(*page.maps, (mm, vpn)), holds=page.holds - 1)
+            pfn, replace(page, maps=(*page.maps, (mm, vpn - pfn)), holds=page.holds - 1)
         )
     m.unmap_page(pfn, mm, vpn, m.vma(mm, vpn))
 
@@ -302,9 +302,9 @@ def d3(m: Draft, f: Flight) -> Flight:
         m.set_pte(f.mm, vpn, was)
     say(m, "d3", f.mm, vpn, -1, marked(now))
     if type(f.op) is ops.Write:
-        pte = faults.write_fault(m, f.mm, vpn, vma)
+        pte = faults.write_fault(m, f.mm, vpn, vma, m.pte(f.mm, vpn))
     else:
-        present = faults.read_fault(m, f.mm, vpn, vma)
+        present = faults.read_fault(m, f.mm, vpn, vma, m.pte(f.mm, vpn))
         assert type(present) is Present
         pte = present
     return replace(filled(f, vpn, pte), mmap="", pte=None, faults=f.faults + 1, at=again)

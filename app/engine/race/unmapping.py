@@ -10,7 +10,7 @@ from app.engine.draft import Draft, Violation
 from app.engine.flight import Flight
 from app.engine.outcome import Outcome
 from app.engine.reuse import is_exclusive
-from app.engine.state import Migrating, Present, folio_of
+from app.engine.state import Migrating, Present, folio_of, ptes_of
 
 from .traffic import (
     Program,
@@ -60,7 +60,7 @@ def u0(m: Draft, f: Flight) -> Flight:
     if migrates(f):
         add_hold(m, pte.pfn, 1)
         say(m, "u0", f.mm, vpn, pte.pfn, "")
-        return replace(f, pfn=pte.pfn, maps=m.folios[pte.pfn].maps, at="u1")
+        return replace(f, pfn=pte.pfn, maps=ptes_of(m.folios[pte.pfn], pte.pfn), at="u1")
     if type(f.op) is ops.Swapout:
         area = access.area_of(m, f.mm, f.op.place)
         why = swapout.may_pageout(m, f.mm, area, vpn, {})[0]
@@ -70,7 +70,7 @@ def u0(m: Draft, f: Flight) -> Flight:
     say(m, "u0", f.mm, vpn, pte.pfn, why)
     if why:
         return kept(m, f, why)
-    return replace(f, pfn=pte.pfn, maps=m.folios[pte.pfn].maps, at="u1")
+    return replace(f, pfn=pte.pfn, maps=ptes_of(m.folios[pte.pfn], pte.pfn), at="u1")
 
 
 def isolated(m: Draft, f: Flight, pfn: int) -> str:
