@@ -173,7 +173,7 @@ class Member:
         stream.cookie = self.connection.cookie
         try:
             while True:
-                with contextlib.suppress(LOST):
+                with contextlib.suppress(*LOST):
                     await self.read(stream, began)
                 stream.close()
                 await asyncio.sleep(random.uniform(0.2, 1.5))
