@@ -17,7 +17,7 @@ from app.engine.outcome import Outcome
 from app.scenario import Scenario
 from app.trace import Run, play
 from app.trace.explain import event_json
-from app.trace.outcome import outcome_code
+from app.trace.outcome import outcome_json, outcome_words
 
 from .entries import Entries, Row
 from .parts import with_needs
@@ -32,7 +32,7 @@ EVENTS = 6
 HOW = (
     "Each process of the scenario is a process. The output is TAP: ok, not ok, or ok with SKIP and "
     "the reason. For root it also compares frames (/proc/PID/pagemap) and the exclusive bit "
-    "(/proc/kpageflags, bit 34)."
+    "(/proc/kpageflags, bit 34). The steps stand behind what they need, from act0() on."
 )
 
 
@@ -146,7 +146,11 @@ class Program:
                 "the last page of each huge page stands for all from there to its end, here and in "
                 "what is expected.",
             ]
-        lines += ["", "The scenario:", *(f"    {line}" for line in scenario.text.split("\n"))]
+        lines += [
+            "",
+            "The scenario:",
+            *(f"    {line}" for line in scenario.text.rstrip().split("\n")),
+        ]
         return [
             part
             for line in lines
@@ -214,7 +218,8 @@ class Program:
         more = len(played.events) - EVENTS
         if more > 0:
             lines.append(f"… and {more} more.")
-        lines.append(f"Outcome: {outcome_code(played.outcome, runs=True) or 'done'}")
+        seen = {k: v for k, v in outcome_json(played.outcome).items() if k != "copies"}
+        lines.append(f"Expected: {outcome_words(seen)}")
         return ["/*", *(f" * {part}" for line in lines for part in comment(line)), " */"]
 
     def expected(self, op: Operation, outcome: Outcome) -> list[str]:
@@ -251,7 +256,7 @@ class Program:
 
 def indented(line: str) -> list[str]:
     """A line of the scenario as it is, as far as a comment can hold it."""
-    return [f"    {part}" for part in comment(line.strip())]
+    return [f"    {part}".rstrip() for part in comment(line.strip())]
 
 
 def read_runs(op: Operation, outcome: Outcome) -> list[tuple[int, int]]:

@@ -115,7 +115,8 @@ def test_a_shipped_scenario_compiles_and_its_kernel_agrees(slug: str, tmp_path: 
     text = program(scenario)
     assert text.count("\t\t.text = ") == len(scenario.steps)
     binary = compiled(text, tmp_path)
-    if "unless_" not in text:
+    # What is in another CPU's batch, anything on that CPU may drain.
+    if "unless_" not in text and "choose_cpu" not in text:
         lines = played(binary)
         assert [int(number) for _, number, _, _ in lines] == [*range(1, len(scenario.steps) + 1)]
 
