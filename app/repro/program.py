@@ -256,7 +256,7 @@ class Program:
 
 def indented(line: str) -> list[str]:
     """A line of the scenario as it is, as far as a comment can hold it."""
-    return [f"    {part}".rstrip() for part in comment(line.strip())]
+    return [f"    {part}".rstrip() for part in comment(line[4:])]
 
 
 def read_runs(op: Operation, outcome: Outcome) -> list[tuple[int, int]]:

@@ -187,3 +187,11 @@ def test_what_is_expected_is_what_linux_does() -> None:
     assert f"what {policies.get('linux').name} does" in text
     assert "The run itself is of policy refcount." in text
     assert "wp_can_reuse_anon_folio(): f0 must be copied. (refcount 2 > 1 + swapcache 0)" in text
+
+
+def test_the_steps_stand_in_the_program_as_they_were_typed() -> None:
+    scenario = LIBRARY["race-aba"]
+    head = program(scenario).partition(" */\n")[0]
+    text = "\n".join(line.removeprefix(" *").removeprefix("     ") for line in head.split("\n"))
+    again = parse(text[text.index("A mmap") :])
+    assert [step.op for step in again.steps] == [step.op for step in scenario.steps]
