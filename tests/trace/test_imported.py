@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -175,3 +177,41 @@ def test_a_step_that_names_another_line_differs() -> None:
     document["steps"][1]["text"] = "A write buf[0] 9"
     (mismatch,) = conform(document, "linux").mismatches
     assert (mismatch.field, mismatch.expected) == ("text", "A write buf[0] 9")
+
+
+STRANGE: list[Any] = [
+    None, True, -1, 2**70, 1.5, "", "f0", "f1:f3", "s0:s4", "zero", "0:2", "5:1", "x" * 300, [], {},
+    [1], {"a": 1}, "present", "swap", "none", "A write buf 1",
+]  # fmt: skip
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) within a document."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_changed_is_refused_or_compared(seed: int) -> None:
+    random = Random(seed)
+    document = load(random.choice(recordings()).key)
+    for _ in range(random.choice([1, 1, 2, 3])):
+        container, key = random.choice(list(places(document)))
+        if random.random() < 0.25:
+            del container[key]
+        elif random.random() < 0.2 and isinstance(container, dict):
+            container[random.choice(["new", "f9", "page", "pages", "kind"])] = random.choice(
+                STRANGE
+            )
+        else:
+            container[key] = random.choice(STRANGE)
+    try:
+        read = read_document(json.dumps(document).encode())
+    except TraceErrors:
+        return
+    found = conform(read, "linux")
+    assert found.agreeing <= found.steps
+    assert [beside_step(step) for step in read["steps"]]
