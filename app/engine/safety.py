@@ -7,7 +7,7 @@ cost and not what the machine holds. Spurious copies (S1) are noted where the co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from immutables import Map
 
@@ -33,6 +33,8 @@ from .state import (
 )
 
 Key = tuple[object, ...]
+Seen = Sequence[tuple[int, int, Pte | None]]
+"""(mm, vpn, what stands there) of every mapping that a frame counts."""
 
 
 class SwapEntries:
@@ -79,13 +81,15 @@ class Audit:
         """The violations that are new in `machine`. `device`: the step was a store by a handle."""
         fresh: list[Violation] = []
         swapped = SwapEntries(machine)
-        for subject in touched:
-            found = (
+        # In order, not as a set has them: of a store that many see the first witness is told.
+        for subject in sorted(touched, key=lambda at: (at < 0, at)):
+            found = dict(
                 self.frame(machine, subject, swapped, device)
                 if subject >= 0
                 else slot_marks(machine, self.policy, ~subject, swapped)
             )
-            fresh += self.compare(subject, dict(found))
+            if found or self.broken:
+                fresh += self.compare(subject, found)
         for name in self.concerned(machine, touched):
             fresh += self.compare(("handle", name), dict(handle_links(machine, name)))
         return fresh
@@ -134,19 +138,28 @@ class Audit:
 
     def frame(
         self, machine: Machine, pfn: int, swapped: SwapEntries, device: bool
-    ) -> Iterator[tuple[Key, Violation]]:
+    ) -> Iterable[tuple[Key, Violation]]:
         folio = machine.folios.get(pfn)
         if folio is None:
-            yield from freed_but_held(machine, pfn)
-            return
-        busy = any(f.pfn == pfn or any(at == pfn for _, at in f.taken) for f in machine.flights)
+            return freed_but_held(machine, pfn)
+        seen = [(mm, vpn, entry(machine, mm, vpn)) for mm, vpn in mappings(machine, pfn)]
+        flights = machine.flights
+        if not flights and not folio.anon:
+            return counts(pfn, seen)
+        busy = any(f.pfn == pfn or any(at == pfn for _, at in f.taken) for f in flights)
+        found: list[tuple[Key, Violation]] = []
         if not busy:
-            yield from counts(machine, pfn, folio)
+            found += counts(pfn, seen)
         if folio.anon:
-            yield from contents(machine, pfn, folio, swapped, device)
-            yield from handle_views(machine, pfn, folio)
-        if folio.anon and not busy:
-            yield from exclusivity(machine, self.policy, pfn, folio)
+            slot = slot_of(machine, pfn)
+            shown = places(machine, pfn, seen, swapped, slot)
+            found += contents(machine, pfn, folio, shown, device)
+            holder = folio_of(machine, pfn)
+            if holder.gets or holder.pins:
+                found += handle_views(machine, pfn, folio)
+            if not busy:
+                found += exclusivity(machine, self.policy, pfn, folio, seen, slot)
+        return found
 
 
 def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]]:
@@ -164,27 +177,19 @@ def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]
             )
 
 
-def counts(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
+def counts(pfn: int, seen: Seen) -> list[tuple[Key, Violation]]:
     """K7: every mapping is an entry of its page table, and every entry is counted once."""
-    for mm, vpn in mappings(machine, pfn):
-        if not shows(machine, mm, vpn, pfn):
-            yield (
-                ("K7", mm, vpn),
-                Violation(
-                    "invariant", "K7", "a counted mapping has no page-table entry", mm, vpn, pfn
-                ),
-            )
+    why = "a counted mapping has no page-table entry"
+    return [
+        (("K7", mm, vpn), Violation("invariant", "K7", why, mm, vpn, pfn))
+        for mm, vpn, pte in seen
+        if type(pte) is not Present or pte.pfn != pfn
+    ]
 
 
 def entry(machine: Machine, mm: int, vpn: int) -> Pte | None:
     table = machine.tables.get(mm)
     return None if table is None else walk(table, machine.config.huge, vpn)
-
-
-def shows(machine: Machine, mm: int, vpn: int, pfn: int) -> bool:
-    """Does the entry of this page map the frame?"""
-    pte = entry(machine, mm, vpn)
-    return type(pte) is Present and pte.pfn == pfn
 
 
 def slot_of(machine: Machine, pfn: int) -> int:
@@ -196,24 +201,28 @@ def slot_of(machine: Machine, pfn: int) -> int:
     return -1 if first < 0 else first + pfn - page.head
 
 
-def places(machine: Machine, pfn: int, swapped: SwapEntries) -> Iterator[tuple[int, int]]:
+def places(
+    machine: Machine, pfn: int, seen: Seen, swapped: SwapEntries, slot: int
+) -> list[tuple[int, int]]:
     """Every page that shows this frame: mapped, or swapped out with the frame as swap cache."""
-    for mm, vpn in mappings(machine, pfn):
-        # Within a `par` block a store may have changed the entry, and not yet the count.
-        if not machine.flights or shows(machine, mm, vpn, pfn):
-            yield mm, vpn
-    slot = slot_of(machine, pfn)
+    # Within a `par` block a store may have changed the entry, and not yet the count.
+    out = [
+        (mm, vpn)
+        for mm, vpn, pte in seen
+        if not machine.flights or (type(pte) is Present and pte.pfn == pfn)
+    ]
     if slot >= 0 and machine.slots[slot].count:
-        yield from swapped.of(slot)
+        out += swapped.of(slot)
+    return out
 
 
 def contents(
-    machine: Machine, pfn: int, folio: Folio, swapped: SwapEntries, device: bool
+    machine: Machine, pfn: int, folio: Folio, shown: list[tuple[int, int]], device: bool
 ) -> Iterator[tuple[Key, Violation]]:
     """I1, I3: no mm sees what another mm, or another mm's device, stored."""
     data = folio.data
-    forming = {f.child for f in machine.flights}
-    for mm, vpn in places(machine, pfn, swapped):
+    forming = {f.child for f in machine.flights} if machine.flights else ()
+    for mm, vpn in shown:
         if mm in forming:
             continue
         owed = machine.ghosts[mm].get(vpn, ZEROES)
@@ -320,18 +329,13 @@ def coherent(machine: Machine, name: str) -> bool:
 
 
 def exclusivity(
-    machine: Machine, policy: Policy, pfn: int, folio: Folio
+    machine: Machine, policy: Policy, pfn: int, folio: Folio, seen: Seen, slot: int
 ) -> Iterator[tuple[Key, Violation]]:
     """K1, K2, K3, K5, K9: what the bit and a writable PTE promise."""
-    maps = mappings(machine, pfn)
-    writable = [
-        (mm, vpn, pte)
-        for mm, vpn in maps
-        if type(pte := entry(machine, mm, vpn)) is Present and pte.write
-    ]
-    if writable and len(maps) > 1:
+    writable = [(mm, vpn, pte) for mm, vpn, pte in seen if type(pte) is Present and pte.write]
+    if writable and len(seen) > 1:
         mm, vpn, _ = writable[0]
-        why = f"one of {len(maps)} mappings of the page may write it"
+        why = f"one of {len(seen)} mappings of the page may write it"
         yield ("K9",), Violation("invariant", "K9", why, mm, vpn, pfn)
     if policy.bit == "none":
         return
@@ -342,18 +346,16 @@ def exclusivity(
         if not (pte.exclusive or bit):
             why = "a writable PTE maps a page that is not exclusive"
             yield ("K1", mm, vpn), Violation("invariant", "K1", why, mm, vpn, pfn)
-    if bit and (len(maps) > 1 or folio.ksm):
-        why = f"exclusive, and mapped {len(maps)} times"
+    if bit and (len(seen) > 1 or folio.ksm):
+        why = f"exclusive, and mapped {len(seen)} times"
         yield ("K2",), Violation("invariant", "K2", why, pfn=pfn)
-    slot = slot_of(machine, pfn)
     entries = machine.slots[slot].count if slot >= 0 else 0
     if bit and entries:
         why = f"exclusive, and {entries} swap entries name the page"
-        predicate = "K2" if maps else "K5"
+        predicate = "K2" if seen else "K5"
         yield ("K5",), Violation("invariant", predicate, why, pfn=pfn)
-    name = pinned_by(machine, pfn)
     owned = bit or (folio.head >= 0 and machine.folios[folio.head].exclusive)
-    if policy.unshare == "exclusive" and name and not owned:
+    if policy.unshare == "exclusive" and not owned and (name := pinned_by(machine, pfn)):
         why = f"pinned by {name}, and not exclusive"
         yield ("K3",), Violation("invariant", "K3", why, pfn=pfn, handle=name)
 
