@@ -18,6 +18,7 @@ FOREVER = "public, max-age=31536000, immutable"
 TEXT = (".css", ".js", ".svg")
 
 SITE = ("cowscope.css", "strips.css")
+STEPS = ("cowscope.js", "idiomorph-0.8.0.min.js", "swap.js")
 BUNDLES = {
     "site.css": SITE,
     "home.css": (*SITE, "pages.css"),
@@ -30,9 +31,9 @@ BUNDLES = {
         "select.css",
         "whatif.css",
     ),
-    "explorer.js": ("cowscope.js", "swap.js", "share.js", "whatif.js", "reading.js", "select.js"),
+    "explorer.js": (*STEPS, "share.js", "whatif.js", "reading.js", "select.js"),
     "comparison.css": (*SITE, "compare.css", "pick.css", "reading.css", "view.css"),
-    "comparison.js": ("cowscope.js", "swap.js", "compare.js", "reading.js", "select.js"),
+    "comparison.js": (*STEPS, "compare.js", "reading.js", "select.js"),
     "edit.css": (*SITE, "editor.css"),
     "edit.js": ("cowscope.js", "editor.js"),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha384
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from app.main import create_app
 from app.resources import resource
 from app.settings import Settings
 from app.store import migrate, open_engine
+from app.web import templating
 from app.web.statics import BUNDLES, static
 
 PAGES = {"/": "home.css", "/new": "edit.css"}
@@ -60,3 +63,18 @@ def test_only_what_is_named_by_its_content_is_kept_for_ever(client: TestClient) 
 def test_a_page_asks_for_one_style_sheet(client: TestClient, path: str) -> None:
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', client.get(path).text)
     assert sheets == [static(PAGES[path])]
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("htmx-2.0.11.min.js", templating.HTMX_INTEGRITY),
+        (
+            "idiomorph-0.8.0.min.js",
+            "sha384-e8O/d5cD6uoo78UI/d99hf1dEsbvkgBZNIetwKEi79V9qexl0Bdc2wxEqLEaj58U",
+        ),
+    ],
+)
+def test_what_others_wrote_is_what_they_published(name: str, digest: str) -> None:
+    body = (Path(resource("static")) / name).read_bytes()
+    assert digest == f"sha384-{b64encode(sha384(body).digest()).decode()}"

@@ -94,6 +94,23 @@ def test_what_the_reader_opened_and_scrolled_stays(page: Page, app: FastAPI, add
     expect(page.locator("#policies summary code")).to_have_text("linux")
 
 
+def test_what_is_being_typed_stays_and_the_slider_moves(
+    page: Page, app: FastAPI, address: str
+) -> None:
+    page.goto(f"{address}/r/{make_run(app, FORKS)}/7")
+    page.wait_for_function("window.htmx")
+    page.locator("#stepno").fill("1")
+    page.evaluate("document.querySelector('#next').click()")
+    expect(page.locator("#explorer")).to_have_attribute("data-step", "8")
+    expect(page.locator("#stepno")).to_have_value("1")
+    page.locator("#scrub").focus()
+    page.evaluate("document.querySelector('#next').click()")
+    expect(page.locator("#explorer")).to_have_attribute("data-step", "9")
+    expect(page.locator("#scrub")).to_have_value("9")
+    expect(page.locator("#scrub")).to_be_focused()
+    expect(page.locator("#stepno")).to_have_value("9")
+
+
 def test_a_held_key_shows_every_step_and_leaves_the_address_of_the_last(
     page: Page, app: FastAPI, address: str
 ) -> None:
