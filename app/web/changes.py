@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from .survey import SHARED, span
 
 if TYPE_CHECKING:
+    from .cells import Cell
     from .layout import Layout, Row
-    from .scene import Cell, Frame, Scene, Slot
+    from .scene import Frame, Scene, Slot
     from .strips import Strip
 
 Json = dict[str, Any]

@@ -12,8 +12,8 @@ from msgspec import Struct
 from app.engine.policy import Policy
 from app.trace.outcome import outcome_words
 
+from .cells import Cell, cell_of
 from .compare_align import Alignment, Names
-from .scene import Cell, cell_of
 from .survey import span
 from .things import TOKENS
 

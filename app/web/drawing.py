@@ -9,8 +9,9 @@ from __future__ import annotations
 from html import escape
 
 from . import entries, marks, strip_marks
+from .cells import Cell
 from .layout import FRAME_HEIGHT, HANDLE_PITCH, Column, Grip, Group, Item, Layout, Row
-from .scene import Cell, Frame, Scene, Slot
+from .scene import Frame, Scene, Slot
 from .strips import Strip
 from .wires import wires
 

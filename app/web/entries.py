@@ -7,9 +7,10 @@ from html import escape
 
 from msgspec.structs import replace
 
+from .cells import Cell
 from .layout import Column, Group, Layout
 from .marks import bracket, lock, migrating_pte, pencil, platter, text, was_of
-from .scene import Cell, Scene
+from .scene import Scene
 
 LETTERS = "PWDSU"
 SMALL, LONG = 7.8, 6.6

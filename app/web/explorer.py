@@ -27,6 +27,7 @@ from app.urls import matrix_url, run_url, step_url
 from . import drawing, inspector_routes, marks, others, timeline
 from .asked import FRAGMENT_CACHE, PAGE_CACHE, VARY_FRAGMENT, VARY_PAGE, Asked, plainly_asked
 from .blame import Blame
+from .cells import Cell
 from .evidence import Evidence, evidence_of
 from .fragments import Kept, PageCache, answer
 from .glimpse import glimpse
@@ -40,7 +41,7 @@ from .panel import Panel, panel_of
 from .pick import selectable
 from .plan import Plan, plan_of
 from .preview import preview_of
-from .scene import Cell, Frame, Hold, Scene, Slot, scene_of
+from .scene import Frame, Hold, Scene, Slot, scene_of
 from .strips import Strip
 from .switcher import PolicyLink, policy_links
 from .templating import asked_for, remember

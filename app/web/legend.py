@@ -8,11 +8,12 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from . import marks, timeline
+from .cells import Cell
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
 from .legend_strips import blocks, strips
 from .legend_values import Mark, boxed
 from .pick import lid
-from .scene import Cell, Frame, Hold, Slot
+from .scene import Frame, Hold, Slot
 from .things import Count, Token
 
 PTE_WIDTH = 118

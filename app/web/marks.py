@@ -8,8 +8,9 @@ from __future__ import annotations
 import html
 from functools import lru_cache
 
+from .cells import Cell
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, PTE_HEIGHT
-from .scene import Cell, Frame, Hold, Slot
+from .scene import Frame, Hold, Slot
 from .things import Count, Token
 
 KEY = "M3.5 6.5a3 3 0 1 0 6 0a3 3 0 1 0 -6 0M6.5 9.5V17M6.5 13h3.5M6.5 16.5h2.5"

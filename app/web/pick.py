@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from html import escape
 
+from .cells import Cell
 from .hiding import Hiding
 from .layout import FRAME_HEIGHT, FRAME_WIDTH, HANDLE_PITCH, PTE_HEIGHT, Layout, Row
 from .marks import BITS, LETTER, counts_of, pitch, text
-from .scene import Cell, Frame, Hold, Scene, Slot
+from .scene import Frame, Hold, Scene, Slot
 from .strips import Strip
 from .things import Count
 

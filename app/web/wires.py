@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from .cells import Cell
 from .layout import RISER_PITCH, Group, Item, Layout, Row
-from .scene import Cell, Scene
+from .scene import Scene
 from .tracks import GROUP
 
 ORDER = ("ro", "rw", "pmd ro", "pmd rw", "swap")
