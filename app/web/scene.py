@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from .cells import Cell, cell_of, value_at
 from .changes import changes_of
+from .folding import strips_of
 from .layout import Layout
-from .strips import Strip, strips_of
+from .strips import Strip
 from .things import Count, Token, count, tokens
 
 Json = dict[str, Any]
