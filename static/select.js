@@ -244,6 +244,11 @@ for (const link of document.querySelectorAll('#explorer a[href]')) {
   const [path, query] = link.getAttribute('href').split('?');
   if (query && !query.startsWith('policy=') && !link.matches('.alone, #swap') && STEP.test(path)) link.setAttribute('href', path);
 }
+for (const link of document.querySelectorAll('#explorer a[href^="?"]')) { // to what it changes, less what it kept
+  const given = new URLSearchParams(link.getAttribute('href'));
+  const changed = VIEW.filter(name => (given.get(name) || '') !== view[name]);
+  link.setAttribute('href', `?${(changed.length ? changed : ['sel']).map(name => `${name}=${given.get(name) || ''}`).join('&')}`);
+}
 for (const hidden of document.querySelectorAll('#goto input[type=hidden], #scrubber input[type=hidden]')) hidden.remove();
 addEventListener('pageshow', () => { // boot.js has set what was chosen by then
   if (view.sel && !root.dataset.tab && $('#why') && matchMedia(NARROW).matches) root.dataset.tab = 'why';

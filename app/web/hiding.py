@@ -7,7 +7,7 @@ goes with them, unless a handle that is shown holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fastapi import HTTPException
@@ -63,7 +63,7 @@ class Hiding(Struct, frozen=True):
 NOTHING = Hiding()
 
 
-def link_of(names: Any) -> str:
+def link_of(names: Iterable[str]) -> str:
     return f"?hide={','.join(names)}"
 
 

@@ -240,3 +240,23 @@ def test_a_comparison_hides_and_leads_on(either: Page, app: FastAPI, address: st
     expect(either.locator("#right-f4")).to_have_count(0)
     either.locator(".side.right .alone").click()
     expect(either).to_have_url(f"{address}/r/{right}/10?hide=C,f4")
+
+
+def test_a_link_of_the_first_page_changes_only_what_it_is_about(
+    page: Page, forks: str, complaints: list[str]
+) -> None:
+    """The server's page has the whole view in each link, and the view goes on without the page."""
+    open_step(page, f"{forks}/9?sel=C&only=changed")
+    drawn(page, "B").click()
+    expect(page).to_have_url(f"{forks}/9?sel=B&only=changed")
+    page.keyboard.press("u")
+    expect(page).to_have_url(f"{forks}/9?sel=B")
+    page.locator("#draw a.hide[aria-label='hide f2']").click()
+    expect(page).to_have_url(f"{forks}/9?sel=B&hide=f2")
+    open_step(page, f"{forks}/9?sel=C&only=changed&view=table")
+    page.keyboard.press("u")
+    expect(page).to_have_url(f"{forks}/9?sel=C")
+    page.locator("#tables a", has_text=re.compile("^C$")).first.click()
+    expect(page).to_have_url(f"{forks}/9?sel=C")
+    page.locator("#tables th a", has_text=re.compile("^f0$")).first.click()
+    expect(page).to_have_url(f"{forks}/9?sel=f0")
