@@ -26,11 +26,11 @@ def enter(m: Draft, process: str) -> int:
     return task.mm
 
 
-def area_of(m: Draft, mm: int, place: Place) -> Area:
-    """The range that `place` names in this mm; ENOMEM, as mmap(2) says it, if it is gone."""
+def area_of(m: Draft, mm: int, place: Place, error: str = "ENOMEM") -> Area:
+    """The range that `place` names; Failed(`error`) if the step that should have made it failed."""
     area = m.mms[mm].areas.get(place.area)
     if area is None:
-        raise Failed("ENOMEM", f"{place.area} is not mapped")
+        raise Failed(error, f"{place.area} is not mapped")
     return area
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from . import collapse, ksm, large, reasons
-from .draft import Draft, vma_of
+from .draft import Draft
 from .mapping import change_vmas, populate_pages
 from .outcome import Failed
 from .state import Area, Present, Swapped, Vma
@@ -44,9 +44,6 @@ def madvise(m: Draft, mm: int, name: str, pages: range, advice: str) -> str:
         change_vmas(m, mm, name, pages, mergeable=False)
         ksm.unmerge(m, mm, name, pages)
         return ""
-    if advice == "collapse":
-        must_be_mapped(area, pages)
-        return collapse.madvise_collapse(m, mm, name, pages)
     if advice in ("populate_read", "populate_write"):
         populate_pages(m, mm, name, pages, write=advice == "populate_write")
         return ""
@@ -110,17 +107,22 @@ def go_cold(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
     return cold(m, mm, pages)
 
 
-BEHAVIORS = {"dontneed": dontneed, "pageout": page_out, "free": free, "cold": go_cold}
+def collapse_all(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> list[str]:
+    collapse.madvise_collapse(m, mm, area, vma, pages)
+    return []
+
+
+BEHAVIORS = {
+    "dontneed": dontneed,
+    "pageout": page_out,
+    "free": free,
+    "cold": go_cold,
+    "collapse": collapse_all,
+}
 
 
 def overlapping(area: Area, pages: range) -> list[Vma]:
     return [v for v in area.vmas if v.lo < pages.stop and pages.start < v.hi]
-
-
-def must_be_mapped(area: Area, pages: range) -> None:
-    """madvise(2) answers ENOMEM when part of the range has no VMA."""
-    if any(vma_of(area, vpn) is None for vpn in pages):
-        raise Failed("ENOMEM", "part of the range is not mapped")
 
 
 def refuse_locked(vma: Vma) -> None:

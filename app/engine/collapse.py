@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import huge, large, reasons
-from .draft import Draft, vma_of
+from .draft import Draft
 from .faults import read_fault
 from .outcome import Failed
 from .state import (
@@ -14,37 +14,41 @@ from .state import (
     Pte,
     Swapped,
     Vma,
-    Zero,
     folio_of,
 )
 from .zap import unmap_pages, zap_large
 
+NO_TABLE = "no page table is there"
 PROTECTED = "write-protected by userfaultfd"
 
 
-def madvise_collapse(m: Draft, mm: int, name: str, pages: range) -> str:
-    """Collapse every whole PMD-sized range in `pages`. Returns what was left alone, or "".
+def madvise_collapse(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> None:
+    """Collapse every whole PMD-sized range in `pages`, which are of one VMA.
 
-    Raises Failed("EINVAL") where huge pages are not allowed, EAGAIN for a page with references
-    beyond its mappings, ENOMEM without memory for the copy.
+    Raises Failed("EINVAL") where huge pages are not allowed or no page table is, EAGAIN for a page
+    with references beyond its mappings, each when all other ranges were tried; ENOMEM without
+    memory for the copy.
     """
     size = m.config.huge
-    area = m.mms[mm].areas[name]
+    if not allowed(vma, size):
+        raise Failed("EINVAL", "huge pages are not allowed there")
     start, stop = -(-pages.start // size) * size, pages.stop // size * size
     if stop < start:
         raise Failed("EINVAL", f"no aligned range of {size} pages lies in it")
-    for vma in area.vmas:
-        if vma.lo < pages.stop and pages.start < vma.hi and not allowed(vma, size):
-            raise Failed("EINVAL", "huge pages are not allowed there")
+    failed: Failed | None = None
     for first in range(start, stop, size):
-        whole = vma_of(area, first)
-        if whole is None or whole.hi < first + size:
-            raise Failed("EINVAL", "huge pages are not allowed there")
-        if not whole.anon_vma:
+        if not vma.anon_vma:
             raise Failed("EINVAL", "no anonymous page was ever there")
-        if not m.pmds(mm, range(first, first + 1)):
-            collapse(m, mm, area, whole, first)
-    return ""
+        if m.pmds(mm, range(first, first + 1)):
+            continue
+        try:
+            collapse(m, mm, area, vma, first)
+        except Failed as why:
+            if why.error == "ENOMEM":
+                raise
+            failed = why
+    if failed is not None:
+        raise failed
 
 
 def allowed(vma: Vma, size: int) -> bool:
@@ -56,7 +60,11 @@ def allowed(vma: Vma, size: int) -> bool:
 def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     """Linux collapse_huge_page(): copy all pages into a fresh huge one, exclusive to this mm."""
     pages = range(first, first + m.config.huge)
-    for vpn, pte in zip(pages, ptes_in(m, mm, first), strict=True):
+    ptes = ptes_in(m, mm, first)
+    if ~first not in m.tables[mm] and not any(ptes):
+        m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, NO_TABLE)
+        raise Failed("EINVAL", NO_TABLE)
+    for vpn, pte in zip(pages, ptes, strict=True):
         if type(pte) is Swapped:
             read_fault(m, mm, vpn, vma, pte)
     m.lru_add_drain(m.cpu)
@@ -99,11 +107,8 @@ def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
 
 def isolate(m: Draft, mm: int, first: int) -> str:
     """Linux __collapse_huge_page_isolate(): why these pages cannot be taken, or ""."""
-    ptes = ptes_in(m, mm, first)
-    if not any(type(pte) is Present or type(pte) is Zero for pte in ptes):
-        return "no page is mapped there"
     looked_at = None
-    for pte in ptes:
+    for pte in ptes_in(m, mm, first):
         if type(pte) is Marker or (pte is not None and pte.uffd_wp):
             return PROTECTED
         if type(pte) is not Present:

@@ -7,7 +7,7 @@ publishing it copies them back; the machine it started from is untouched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from immutables import Map
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from .frames import Violation as Violation
 from .frames import without as without
 from .policy import Policy
 from .state import (
+    TABLE,
     ZEROES,
     Area,
     Entry,
@@ -32,6 +33,7 @@ from .state import (
     Version,
     Vma,
     Zero,
+    find_mergeable_anon_vma,
     inode_of,
     walk,
 )
@@ -128,6 +130,19 @@ class Draft(Frames):
             yield range(vpn, after)
             vpn = after
 
+    def keep_tables(self, mm: int, area: Area, vpns: Iterable[int]) -> None:
+        """The page tables of these pages stay, emptied: no huge page may come there."""
+        huge = self.config.huge
+        if area.pages < huge:
+            return
+        table, stop = self.tables[mm], area.start + area.pages
+        firsts = {vpn - vpn % huge for vpn in vpns}
+        kept = dict.fromkeys(
+            [~f for f in firsts if area.start <= f and f + huge <= stop and ~f not in table], TABLE
+        )
+        if kept:
+            self.tables = self.tables.set(mm, table.update(kept))
+
     def clear_pte(self, mm: int, vpn: int) -> None:
         self.tables = self.tables.set(mm, self.tables[mm].delete(vpn))
 
@@ -136,10 +151,13 @@ class Draft(Frames):
         self.mms = self.mms.set(mm, replace(value, areas=value.areas.set(name, area)))
 
     def give_anon_vma(self, mm: int, vpn: int, vma: Vma) -> None:
-        """Linux anon_vma_prepare(): from the first anonymous page on, fork copies this VMA."""
+        """Linux __anon_vma_prepare(): from the first anonymous page on, fork copies this VMA."""
         for name, area in self.mms[mm].areas.items():
             if area.start <= vpn < area.start + area.pages:
-                vmas = tuple(replace(v, anon_vma=True) if v.lo == vma.lo else v for v in area.vmas)
+                name_of = find_mergeable_anon_vma(area, vma) or vma.lo + 1
+                vmas = tuple(
+                    replace(v, anon_vma=name_of) if v.lo == vma.lo else v for v in area.vmas
+                )
                 self.set_area(mm, name, replace(area, vmas=vmas))
                 return
 

@@ -82,13 +82,12 @@ def read_fault(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None) -> Pte:
 def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
     """Linux do_pte_missing(): nothing is mapped there; a uffd-wp marker may wait for the page."""
     marked = type(m.tables[mm].get(vpn)) is Marker
-    if vma.shared:
-        return shmem_fault(m, mm, vpn, vma, write=write)
-    if not vma.file and huge.may_be_huge(m, mm, vpn, vma):
+    anonymous = not (vma.shared or vma.file)
+    if anonymous and huge.may_be_huge(m, mm, vpn, vma):
         mapped = huge.do_huge_pmd_anonymous_page(m, mm, vpn, vma, write=write)
         if mapped is not None:
             return mapped
-    install = do_file_fault if vma.file else do_anonymous_page
+    install = shmem_fault if vma.shared else do_file_fault if vma.file else do_anonymous_page
     pte = install(m, mm, vpn, vma, write=write)
     if marked:
         # The marker's protection goes to the page that was installed for it.
@@ -263,12 +262,15 @@ def map_cached(m: Draft, pfn: int, mm: int, vpn: int, vma: Vma) -> None:
 
 
 def shmem_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Present:
-    """Linux shmem_fault(): every process maps the same page, writable as the mapping is."""
+    """Linux shmem_fault(): every process maps the same page, writable as the mapping is.
+
+    Where userfaultfd may protect pages a load maps it read-only (vma_wants_writenotify()).
+    """
     if not write:
         do_fault_around(m, mm, vpn, vma)
     pfn = page_cache(m, mm, vpn, swapbacked=True)
     map_cached(m, pfn, mm, vpn, vma)
-    pte = Present(pfn, vma.writable, write)
+    pte = Present(pfn, vma.writable and (write or not vma.uffd_wp), write)
     m.set_pte(mm, vpn, pte)
     m.say(reasons.SHMEM, mm, vpn, pfn)
     return pte

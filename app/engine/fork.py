@@ -26,6 +26,7 @@ from .state import (
     Pmd,
     Present,
     Process,
+    PteTable,
     Version,
     Vma,
 )
@@ -81,13 +82,16 @@ def dup_area(m: Draft, name: str, area: Area, old: int, copied: list[Vma]) -> tu
             continue
         if vma.wipeonfork:
             m.say(reasons.FORK_WIPES, old, vma.lo, -1, name)
-            vmas.append(replace(vma, locked=False, anon_vma=False))
+            vmas.append(replace(vma, locked=False, anon_vma=0, ancestors=False))
             plain = False
             continue
-        plainer = vma.locked or vma.uffd_wp
-        vmas.append(
-            replace(vma, locked=False, uffd_wp=False, uffd_sigbus=False) if plainer else vma
-        )
+        theirs = vma
+        if vma.locked or vma.uffd_wp:
+            theirs = replace(vma, locked=False, uffd_wp=False, uffd_sigbus=False)
+        if vma.anon_vma:
+            # anon_vma_fork(): an anon_vma of its own, below those of all its ancestors.
+            theirs = replace(theirs, anon_vma=vma.lo + 1, ancestors=True)
+        vmas.append(theirs)
         if not vma.anon_vma:
             why = "shared mappings refault" if vma.shared else "it never held an anonymous page"
             m.say(reasons.FORK_SKIPS, old, vma.lo, -1, name, why)
@@ -158,10 +162,30 @@ def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, En
         if mine is not pte:
             ours[vpn] = mine
     set_folios(m, shared)
+    copy_page_tables(m, old, vma, entries, theirs)
     for head, vpns in large_folios.items():
         large.add_mappings(m, head, new, len(vpns))
         m.say(reasons.FORK_SHARES_PTES, old, vpns[0], head, len(vpns))
     m.tables = m.tables.set(old, ours.finish())
+
+
+def copy_page_tables(
+    m: Draft, old: int, vma: Vma, entries: list[tuple[int, Entry]], theirs: dict[int, Entry]
+) -> None:
+    """Linux copy_pmd_range(): where the parent has a page table the child gets one, even empty."""
+    huge, table = m.config.huge, m.tables[old]
+    area = next(a for a in m.mms[old].areas.values() if a.start <= vma.lo < a.start + a.pages)
+    if area.pages < huge:
+        return
+    firsts = {vpn - vpn % huge for vpn, _ in entries}
+    firsts.update(
+        first
+        for first in range(vma.lo - vma.lo % huge, vma.hi, huge)
+        if type(table.get(~first)) is PteTable
+    )
+    for first in firsts:
+        if area.start <= first and first + huge <= area.start + area.pages:
+            theirs.setdefault(~first, TABLE)
 
 
 def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:

@@ -109,7 +109,10 @@ def do_collapse(m: Draft, op: ops.Collapse) -> Outcome:
     pages = access.pages_of(area, op.place)
     size = m.config.huge
     whole = range(pages.start - pages.start % size, -(-pages.stop // size) * size)
-    return Outcome(reason=collapse.madvise_collapse(m, mm, op.place.area, whole))
+    for vma in advice.overlapping(area, whole):
+        part = range(max(vma.lo, whole.start), min(vma.hi, whole.stop))
+        collapse.madvise_collapse(m, mm, area, vma, part)
+    return Outcome()
 
 
 def drain(m: Draft, op: ops.Drain) -> Outcome:

@@ -50,7 +50,8 @@ def mmap(
     if shared or file:
         inode = m.next_inode
         m.next_inode = inode + 1
-    vma = Vma(start, start + length, prot, shared, file, hugetlb, thp=thp)
+    account = prot == "rw" and not (shared or hugetlb)
+    vma = Vma(start, start + length, prot, shared, file, hugetlb, thp=thp, account=account)
     add_area(m, mm, name, Area(start, pages, (vma,), inode))
     m.say(reasons.MAPPED, mm, start, -1, name, pages, prot)
     if populate and vma.readable:
@@ -191,17 +192,30 @@ def change_wanted(m: Draft, mm: int, area: Area, pages: range, flags: dict[str, 
 
 
 def merge_vmas(vmas: tuple[Vma, ...]) -> tuple[Vma, ...]:
-    """Linux vma_merge(): neighbours that differ in nothing (an anon_vma may be adopted) are one."""
+    """Linux vma_merge(): neighbours that differ in nothing are one.
+
+    An anon_vma may be adopted (is_mergeable_anon_vma()), unless fork gave it ancestors.
+    """
     merged: list[Vma] = []
     for vma in vmas:
         last = merged[-1] if merged else None
-        if last is not None and last.hi == vma.lo:
-            joined = replace(last, hi=vma.hi, anon_vma=last.anon_vma or vma.anon_vma)
-            if replace(joined, lo=vma.lo, anon_vma=vma.anon_vma) == vma:
-                merged[-1] = joined
-                continue
+        if last is not None and last.hi == vma.lo and may_merge(last, vma):
+            given = last if last.anon_vma else vma
+            merged[-1] = replace(given, lo=last.lo, hi=vma.hi)
+            continue
         merged.append(vma)
     return tuple(merged)
+
+
+def may_merge(a: Vma, b: Vma) -> bool:
+    """Linux is_mergeable_vma() and is_mergeable_anon_vma(), of neighbours."""
+    if a.anon_vma and b.anon_vma:
+        if a.anon_vma != b.anon_vma:
+            return False
+    elif a.ancestors or b.ancestors:
+        return False
+    like = replace(b, lo=a.lo, hi=a.hi, anon_vma=a.anon_vma, ancestors=a.ancestors)
+    return like == a
 
 
 def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
@@ -210,15 +224,27 @@ def mprotect(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
         if vma.prot == prot:
             continue
         part = range(max(vma.lo, pages.start), min(vma.hi, pages.stop))
-        change_protection(m, mm, name, part, prot)
+        change_protection(m, mm, name, part, prot, account=accounted(vma, prot))
         if vma.locked and vma.cow and not vma.writable and prot == "rw":
             # mprotect_fixup(): a private VM_LOCKED mapping that may be written breaks COW at once.
             populate_pages(m, mm, name, part, write=True)
 
 
-def change_protection(m: Draft, mm: int, name: str, pages: range, prot: str) -> None:
+def accounted(vma: Vma, prot: str) -> bool:
+    """mprotect_fixup(): VM_ACCOUNT comes with the permission to write, and goes with it only where
+    no anonymous page was ever (since 6.6)."""
+    if prot == "rw":
+        private = not (vma.shared or vma.hugetlb)
+        return vma.account or (private and not vma.writable)
+    anonymous = not (vma.shared or vma.file or vma.hugetlb)
+    return vma.account and not (anonymous and not vma.anon_vma)
+
+
+def change_protection(
+    m: Draft, mm: int, name: str, pages: range, prot: str, *, account: bool
+) -> None:
     """Linux change_pte_range(): W goes, or comes back to an exclusive page."""
-    change_vmas(m, mm, name, pages, prot=prot)
+    change_vmas(m, mm, name, pages, prot=prot, account=account)
     large.split_partial(m, mm, pages)
     for first in m.pmds(mm, pages):
         view = m.pte(mm, first)

@@ -8,14 +8,15 @@ from . import ksm, large, reasons
 from .draft import Draft
 from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
 from .outcome import Failed
-from .state import Area, Entry, Folio, HugeZero, Marker, Pmd, Present, Swapped, Zero
+from .state import Area, Entry, Folio, HugeZero, Marker, Pmd, Present, PteTable, Swapped, Vma, Zero
 
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     """Linux move_page_tables(): entries move as they are; handles follow their page.
 
     Several VMAs and the holes between them move together (remap_move(), since 6.17). Raises
-    Failed("EFAULT") where the first page is not mapped.
+    Failed("EFAULT") where the first page is not mapped, and at a VMA with userfaultfd that is one
+    of several: those before it have moved then.
     """
     size = len(pages)
     area = m.mms[mm].areas[name]
@@ -32,7 +33,13 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
     inside = [v for v in area.vmas if pages.start <= v.lo and v.hi <= pages.stop]
     if not inside or inside[0].lo != pages.start:
         raise Failed("EFAULT", "nothing is mapped where the pages begin")
-    start = new_range(m, mm, len(pages))
+    alone = movable(inside, pages)
+    if not alone:
+        raise Failed("EFAULT", WITH_UFFD)
+    inside, stopped = inside[:alone], alone < len(inside)
+    if stopped:
+        pages = range(pages.start, inside[-1].hi)
+    start = new_range(m, mm, max(size, len(pages)))
     by = start - pages.start
     moved = tuple(replace(v, lo=v.lo + by, hi=v.hi + by) for v in inside)
     rest = tuple(v for v in area.vmas if v not in inside)
@@ -47,6 +54,19 @@ def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
         else:
             move_pmd(m, mm, first, first + by)
     move_pages(m, mm, pages, by)
+    if stopped:
+        raise Failed("EFAULT", WITH_UFFD)
+
+
+WITH_UFFD = "a mapping with userfaultfd moves alone"
+
+
+def movable(vmas: list[Vma], pages: range) -> int:
+    """How many of the VMAs in `pages`, from the first on, move together: vma_multi_allowed()."""
+    for at, vma in enumerate(vmas):
+        if vma.uffd_wp and (at or vma.hi < pages.stop):
+            return at
+    return len(vmas)
 
 
 def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
@@ -85,6 +105,10 @@ def move_pages(m: Draft, mm: int, pages: range, by: int) -> None:
             old, new = (mm, at), (mm, at + by)
             after = replace(folio, maps=tuple([new if one == old else one for one in folio.maps]))
         folios[pfn] = after
+    huge = m.config.huge
+    for first in range(-(-pages.start // huge) * huge, pages.stop - huge + 1, huge):
+        if type(table.get(~first)) is PteTable and by % huge == 0:
+            table[~(first + by)] = table.pop(~first)
     m.tables = m.tables.set(mm, table.finish())
     m.folios = m.folios.update(folios)
     m.touched.update(folios)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from immutables import Map
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .entries import HUGE_ZERO as HUGE_ZERO
 from .entries import TABLE as TABLE
@@ -43,7 +44,12 @@ ZERO_PFN = -1
 
 
 class Vma(Struct, frozen=True, gc=False):
-    """A piece of a range with one protection and one set of flags: pages `lo` to `hi` (vpns)."""
+    """A piece of a range with one protection and one set of flags: pages `lo` to `hi` (vpns).
+
+    `anon_vma` is 0 until the first anonymous page, then names the anon_vma within its mm. After
+    fork the child's has ancestors: anon_vma_chain is not singular (`ancestors`), and nobody adopts
+    it any more. `account` is VM_ACCOUNT.
+    """
 
     lo: int
     hi: int
@@ -51,7 +57,9 @@ class Vma(Struct, frozen=True, gc=False):
     shared: bool = False
     file: bool = False
     hugetlb: bool = False
-    anon_vma: bool = False
+    anon_vma: int = 0
+    ancestors: bool = False
+    account: bool = False
     dontfork: bool = False
     wipeonfork: bool = False
     locked: bool = False
@@ -95,6 +103,21 @@ def vma_of(area: Area, vpn: int) -> Vma | None:
         if vma.lo <= vpn < vma.hi:
             return vma
     return None
+
+
+def find_mergeable_anon_vma(area: Area, vma: Vma) -> int:
+    """Linux find_mergeable_anon_vma(): the neighbour's that may be used, the next one's first.
+
+    Neighbours that differ in protection only share one, so that they can merge again; 0 is none.
+    """
+    like = replace(vma, lo=0, hi=0, prot="", anon_vma=0)
+    for near in (
+        *(v for v in area.vmas if v.lo == vma.hi),
+        *(v for v in area.vmas if v.hi == vma.lo),
+    ):
+        if near.anon_vma and replace(near, lo=0, hi=0, prot="", anon_vma=0) == like:
+            return near.anon_vma
+    return 0
 
 
 class Mm(Struct, frozen=True, gc=False):

@@ -243,6 +243,8 @@ def discard(m: Draft, pfn: int, mm: int, vpn: int, pte: Present, folio: Folio) -
         return "somebody else holds it"
     m.say(reasons.DISCARDED, mm, vpn, pfn)
     m.clear_pte(mm, vpn)
+    area = next(a for a in m.mms[mm].areas.values() if a.start <= vpn < a.start + a.pages)
+    m.keep_tables(mm, area, (vpn,))
     m.unmap_page(pfn, mm, vpn, None)
     m.forget(mm, vpn)
     return ""
@@ -269,14 +271,26 @@ def remove_mapping(m: Draft, pfn: int) -> None:
 
 
 def shrink_page_cache(m: Draft, pfn: int) -> str:
-    """Shared memory and file pages: the mappings go, and the page cache keeps the bytes.
+    """Shared memory and file pages: the mappings go.
 
-    Shared memory that nobody else holds goes on to swap; its page cache then names the slot.
+    What nobody else holds leaves the page cache, too: a file has the bytes, and shared memory goes
+    to swap; its page cache then names the slot.
     """
     for mm, vpn in ptes_of(m.folios[pfn], pfn):
+        pte = m.tables[mm][vpn]
+        assert type(pte) is Present
         m.clear_pte(mm, vpn)
+        if pte.uffd_wp:
+            # pte_install_uffd_wp_if_needed(): the protection waits for the page to come back.
+            m.set_pte(mm, vpn, Marker())
         m.unmap_page(pfn, mm, vpn, None)
     folio = m.folios[pfn]
+    if not folio.swapbacked and not folio.dirty and folio.refcount == 1:
+        assert folio.inode is not None
+        m.say(reasons.PAGE_CACHE_DROPPED, -1, -1, pfn)
+        m.inodes = m.inodes.delete(folio.inode)
+        m.put(pfn, replace(folio, inode=None))
+        return ""
     if folio.swapbacked and folio.refcount == 1 and m.config.swap != "none":
         if len(m.slots) >= m.config.slots:
             return "no free swap slot"

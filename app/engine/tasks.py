@@ -134,9 +134,11 @@ def exec_(m: Draft, op: ops.Exec) -> Outcome:
     return DONE
 
 
-def entered(m: Draft, process: str, place: ops.Place) -> tuple[int, Area, range]:
+def entered(
+    m: Draft, process: str, place: ops.Place, error: str = "ENOMEM"
+) -> tuple[int, Area, range]:
     mm = access.enter(m, process)
-    area = access.area_of(m, mm, place)
+    area = access.area_of(m, mm, place, error)
     return mm, area, access.pages_of(area, place)
 
 
@@ -153,7 +155,7 @@ def mprotect(m: Draft, op: ops.Mprotect) -> Outcome:
 
 
 def mremap(m: Draft, op: ops.Mremap) -> Outcome:
-    mm, _, pages = entered(m, op.actor, op.place)
+    mm, _, pages = entered(m, op.actor, op.place, "EFAULT")
     move.mremap(m, mm, op.place.area, pages, op.target)
     return DONE
 
@@ -177,7 +179,7 @@ def munlock(m: Draft, op: ops.Munlock) -> Outcome:
 
 def hold(m: Draft, op: ops.Pin | ops.Get | ops.Splice) -> Outcome:
     """pin, get and splice: references that a handle keeps."""
-    mm, area, pages = entered(m, op.actor, op.place)
+    mm, area, pages = entered(m, op.actor, op.place, "EFAULT")
     if op.handle in m.handles:
         raise Failed("EBUSY", f"{op.handle} still holds what it took before")
     if type(op) is ops.Pin:
@@ -197,7 +199,7 @@ def remote_read(m: Draft, op: ops.PtraceRead | ops.VmRead) -> Outcome:
     access.enter(m, op.actor)
     cpu = m.cpu
     force = type(op) is ops.PtraceRead
-    mm, area, pages = entered(m, op.target, op.place)
+    mm, area, pages = entered(m, op.target, op.place, "EIO" if force else "EFAULT")
     m.cpu = cpu
     values = []
     for vpn in pages:
@@ -211,7 +213,7 @@ def remote_write(m: Draft, op: ops.PtraceWrite | ops.VmWrite) -> Outcome:
     access.enter(m, op.actor)
     cpu = m.cpu
     force = type(op) is ops.PtraceWrite
-    mm, area, pages = entered(m, op.target, op.place)
+    mm, area, pages = entered(m, op.target, op.place, "EIO" if force else "EFAULT")
     m.cpu = cpu
     for vpn in pages:
         pte = borrow(m, mm, area, vpn, pin=not force, write=True, force=force)
@@ -244,7 +246,7 @@ def put_through(m: Draft, mm: int, vpn: int, pte: Present | Zero, value: int) ->
 
 
 def dio_write(m: Draft, op: ops.DioWrite) -> Outcome:
-    mm, area, pages = entered(m, op.actor, op.place)
+    mm, area, pages = entered(m, op.actor, op.place, "EFAULT")
     values = [
         access.content(m, borrow(m, mm, area, vpn, pin=True, write=False)).value for vpn in pages
     ]
@@ -252,14 +254,14 @@ def dio_write(m: Draft, op: ops.DioWrite) -> Outcome:
 
 
 def dio_read(m: Draft, op: ops.DioRead) -> Outcome:
-    mm, area, pages = entered(m, op.actor, op.place)
+    mm, area, pages = entered(m, op.actor, op.place, "EFAULT")
     for vpn in pages:
         put_through(m, mm, vpn, borrow(m, mm, area, vpn, pin=True, write=True), op.value)
     return DONE
 
 
 def uffd_wp(m: Draft, op: ops.UffdWp) -> Outcome:
-    mm, _, pages = entered(m, op.actor, op.place)
+    mm, _, pages = entered(m, op.actor, op.place, "EINVAL" if op.on else "ENOENT")
     uffd.protect(m, mm, op.place.area, pages, on=op.on, sigbus=op.sigbus)
     return DONE
 

@@ -14,12 +14,13 @@ from .state import Marker, Present, Swapped, Vma, folio_of
 def protect(m: Draft, mm: int, name: str, pages: range, *, on: bool, sigbus: bool) -> None:
     """UFFDIO_WRITEPROTECT in asynchronous mode, or (`sigbus`) with UFFD_FEATURE_SIGBUS.
 
-    Linux change_pte_range() with MM_CP_UFFD_WP or MM_CP_UFFD_WP_RESOLVE. Raises Failed("ENOENT")
-    where nothing is mapped.
+    Linux change_pte_range() with MM_CP_UFFD_WP or MM_CP_UFFD_WP_RESOLVE; holes are passed over.
+    Where nothing at all is mapped raises Failed("EINVAL"), as UFFDIO_REGISTER does, or "ENOENT" to
+    end a protection that cannot be there.
     """
     area = m.mms[mm].areas[name]
-    if any(vma_of(area, vpn) is None for vpn in pages):
-        raise Failed("ENOENT", "part of the range is not mapped")
+    if not any(v.lo < pages.stop and pages.start < v.hi for v in area.vmas):
+        raise Failed("EINVAL" if on else "ENOENT", "nothing of the range is mapped")
     refuse_part_of_hugetlb(m, area, pages)
     if on:
         register(m, mm, name, pages, sigbus=sigbus)
@@ -34,8 +35,8 @@ def protect(m: Draft, mm: int, name: str, pages: range, *, on: bool, sigbus: boo
         if vpn not in table and vpn - vpn % m.config.huge in huge:
             continue
         vma = vma_of(m.mms[mm].areas[name], vpn)
-        assert vma is not None
-        change(m, mm, vpn, vma, on=on)
+        if vma is not None:
+            change(m, mm, vpn, vma, on=on)
 
 
 def register(m: Draft, mm: int, name: str, pages: range, *, sigbus: bool) -> None:

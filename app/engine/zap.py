@@ -24,6 +24,9 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     for vpn, _ in present:
         del left[vpn]
     m.tables = m.tables.set(mm, left.finish())
+    huge = m.config.huge
+    whole = range(-(-pages.start // huge) * huge, pages.stop // huge * huge)
+    m.keep_tables(mm, area, [vpn for vpn, _ in present if vpn not in whole])
     zap_entries(m, mm, present, lambda vpn: vma_of(area, vpn))
     m.forget_pages(mm, pages)
 

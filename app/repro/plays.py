@@ -69,6 +69,17 @@ def whole(place: Place) -> str:
     return f"at(AREA_{place.area}, {place.lo}), {place.hi - place.lo} * PAGE"
 
 
+def registered(before: Machine, mm: int, place: Place) -> str:
+    """The whole of the mappings that some of the pages are in: where userfaultfd is registered."""
+    area = before.mms[mm].areas.get(place.area) if mm in before.mms else None
+    vmas = area.vmas if area is not None else ()
+    first = area.start if area is not None else 0
+    under = [v for v in vmas if v.lo < first + place.hi and first + place.lo < v.hi]
+    lo = min((v.lo - first for v in under), default=place.lo)
+    hi = max((v.hi - first for v in under), default=place.hi)
+    return f"at(AREA_{place.area}, {lo}), {hi - lo}"
+
+
 class Players:
     """Makes the plays of one scenario, step after step."""
 
@@ -213,7 +224,10 @@ class Players:
         if self.modes.setdefault(mm, op.sigbus) != op.sigbus:
             return Play(skip=TWO_MODES)
         features = "UFFD_FEATURE_SIGBUS" if op.sigbus else "WP_ASYNC"
-        body = f"protect(a, {spot(op.place)}, {int(op.on)}, {features} | WP_UNPOPULATED);"
+        to = registered(before, mm, op.place)
+        body = (
+            f"protect(a, {spot(op.place)}, {int(op.on)}, {features} | WP_UNPOPULATED,\n\t\t{to});"
+        )
         return self.call(op, body, "uffd")
 
     def clearrefs(self, op: ops.ClearRefs, before: Machine, error: str | None) -> Play:

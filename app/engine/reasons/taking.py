@@ -60,6 +60,14 @@ SWAPPED = Reason(
     "nobody holds it any more",
     "mm/vmscan.c",
 )
+PAGE_CACHE_DROPPED = Reason(
+    "swap",
+    "",
+    "__remove_mapping",
+    "{f} leaves the page cache: the file has the same bytes.",
+    "clean, and nobody else holds it",
+    "mm/vmscan.c",
+)
 STAYS_CACHED = Reason(
     "keep",
     "",

@@ -6,15 +6,21 @@
 
 static int uffd = -1;	/* of this mm */
 
-/* Write protection by userfaultfd. `features`: asynchronous, or SIGBUS. */
-static void protect(struct answer *a, unsigned char *to, long pages, int on, long features)
+/*
+ * Write protection by userfaultfd. `features`: asynchronous, or SIGBUS. What is registered are the
+ * whole mappings, `all` pages from `from` on: a part would split them.
+ */
+static void protect(struct answer *a, unsigned char *to, long pages, int on, long features,
+		    unsigned char *from, long all)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_WP };
 	struct uffdio_writeprotect wp = { .mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0 };
 
-	range.range.start = wp.range.start = (unsigned long)to;
-	range.range.len = wp.range.len = pages * PAGE;
+	range.range.start = (unsigned long)from;
+	range.range.len = all * PAGE;
+	wp.range.start = (unsigned long)to;
+	wp.range.len = pages * PAGE;
 	if (uffd < 0) {
 		int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
