@@ -60,6 +60,10 @@ def band(layout: Layout, y: float) -> str:
     return f'<line class="band" x1="0" y1="{y:g}" x2="{layout.width}" y2="{y:g}"/>'
 
 
+SHORT = {"process": "", "not yet": "later", "exited": "gone"}
+"""Words over a narrow column, that leave room for the sign that hides it."""
+
+
 def heads(layout: Layout, scene: Scene) -> str:
     out = []
     if layout.columns:
@@ -78,6 +82,8 @@ def heads(layout: Layout, scene: Scene) -> str:
             words = "not yet" if early else "exited"
         elif narrow and column.parent:
             words = f"of {column.parent}"
+        if narrow:
+            words = SHORT.get(words, words)
         width = 10 + 14 * len(column.name) if len(column.name) < 4 else 12 + 8 * len(column.name)
         css = "tokbox off" if early or late else "tokbox"
         out.append(
