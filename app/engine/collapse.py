@@ -32,13 +32,13 @@ def madvise_collapse(m: Draft, mm: int, area: Area, vma: Vma, pages: range) -> N
     size = m.config.huge
     if not allowed(vma, size):
         raise Failed("EINVAL", "huge pages are not allowed there")
+    if not vma.anon_vma:
+        raise Failed("EINVAL", "no anonymous page was ever there")
     start, stop = -(-pages.start // size) * size, pages.stop // size * size
     if stop < start:
         raise Failed("EINVAL", f"no aligned range of {size} pages lies in it")
     failed: Failed | None = None
     for first in range(start, stop, size):
-        if not vma.anon_vma:
-            raise Failed("EINVAL", "no anonymous page was ever there")
         if m.pmds(mm, range(first, first + 1)):
             continue
         try:

@@ -12,7 +12,19 @@ from . import huge, reasons
 from .draft import Draft, Violation
 from .lifting import lift
 from .reuse import may_reuse, observed, set_exclusive
-from .state import ZEROES, Compound, Folio, Marker, Present, Pte, Swapped, Vma, Zero, folio_of
+from .state import (
+    NOT_CACHED,
+    ZEROES,
+    Compound,
+    Folio,
+    Marker,
+    Present,
+    Pte,
+    Swapped,
+    Vma,
+    Zero,
+    folio_of,
+)
 from .swapin import do_swap_page
 
 
@@ -219,6 +231,9 @@ def page_cache(m: Draft, mm: int, vpn: int, *, swapbacked: bool) -> int:
     """The page-cache folio behind a page of a shared or file range; made when it is missing."""
     key = m.inode_of(mm, vpn)
     pfn = m.inodes.get(key)
+    if pfn == NOT_CACHED:
+        do_sync_mmap_readahead(m, key)
+        pfn = None
     if pfn is None or pfn < 0:
         data = ZEROES if pfn is None else m.slots[~pfn].data
         if pfn is not None:
@@ -229,6 +244,20 @@ def page_cache(m: Draft, mm: int, vpn: int, *, swapbacked: bool) -> int:
     return pfn
 
 
+READAHEAD = 32
+"""read_ahead_kb is 128: what a miss in the page cache reads around the page, in base pages."""
+
+
+def do_sync_mmap_readahead(m: Draft, key: tuple[int, int]) -> None:
+    """Linux do_sync_mmap_readahead(): a miss brings the pages around back into the page cache."""
+    inode, page = key
+    inodes = m.inodes.mutate()
+    for at in range(page - READAHEAD // 2, page + READAHEAD // 2):
+        if inodes.get((inode, at)) == NOT_CACHED:
+            del inodes[inode, at]
+    m.inodes = inodes.finish()
+
+
 FAULT_AROUND = 16
 """fault_around_bytes: a read fault maps what is cached of the 64 KiB around it, in base pages."""
 
@@ -236,7 +265,8 @@ FAULT_AROUND = 16
 def do_fault_around(m: Draft, mm: int, vpn: int, vma: Vma) -> None:
     """Linux do_fault_around() and filemap_map_pages(): one fault maps what is in the page cache.
 
-    All pages of a file are; of shared memory those that somebody has touched.
+    All pages of a file are that reclaim has not dropped; of shared memory those that somebody has
+    touched.
     """
     if vma.uffd_wp:
         return
@@ -244,7 +274,8 @@ def do_fault_around(m: Draft, mm: int, vpn: int, vma: Vma) -> None:
     table = m.tables[mm]
     around = 0
     for at in range(max(first, vma.lo), min(first + FAULT_AROUND, vma.hi)):
-        if at == vpn or at in table or (vma.shared and m.inodes.get(m.inode_of(mm, at), -1) < 0):
+        cached = m.inodes.get(m.inode_of(mm, at), -1 if vma.shared else 0)
+        if at == vpn or at in table or cached < 0:
             continue
         pfn = page_cache(m, mm, at, swapbacked=vma.shared)
         map_cached(m, pfn, mm, at, vma)

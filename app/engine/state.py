@@ -39,6 +39,9 @@ from .folios import mapcount as mapcount
 from .folios import mappings as mappings
 from .folios import ptes_of as ptes_of
 
+NOT_CACHED = -(1 << 40)
+"""Stands in `Machine.inodes` for a page of a file that reclaim dropped from the page cache."""
+
 ZERO_PFN = -1
 """Where a handle names the shared zero page. It is no folio: nobody counts its references."""
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from . import large, reasons, swaplarge
 from .draft import Draft, vma_of, without
-from .state import Area, Folio, Marker, Present, Slot, Swapped, folio_of, ptes_of
+from .state import NOT_CACHED, Area, Folio, Marker, Present, Slot, Swapped, folio_of, ptes_of
 
 
 def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
@@ -288,7 +288,7 @@ def shrink_page_cache(m: Draft, pfn: int) -> str:
     if not folio.swapbacked and not folio.dirty and folio.refcount == 1:
         assert folio.inode is not None
         m.say(reasons.PAGE_CACHE_DROPPED, -1, -1, pfn)
-        m.inodes = m.inodes.delete(folio.inode)
+        m.inodes = m.inodes.set(folio.inode, NOT_CACHED)
         m.put(pfn, replace(folio, inode=None))
         return ""
     if folio.swapbacked and folio.refcount == 1 and m.config.swap != "none":

@@ -67,6 +67,15 @@ ANSWERS: dict[str, tuple[str, list[str]]] = {
         "A mmap b 3\nA write b 1\nA munmap b[1]\nA madvise b collapse",
         ["EINVAL"],
     ),
+    "MADV_COLLAPSE needs an anon_vma, whatever the range": (
+        "huge: 8\nA mmap b 8 thp\nA madvise b[7] collapse\nA write b 1\nA madvise b[7] collapse",
+        ["EINVAL", "f1", ""],
+    ),
+    "a page that reclaim dropped is not mapped around its neighbour": (
+        "A mmap b 3 file\nA read b[1]\nkernel drain\nkernel swapout A b[1]\nA fork B\nB read b[0]\n"
+        "B read b[2]\nB read b[1]",
+        ["v0 f1", "v0", "v0 f1"],
+    ),
     "an emptied page table leaves no room for a huge page": (
         "huge: 8\nA mmap b 8 thp\nA madvise b nohugepage\nA write b[5] 1\nA madvise b[5] dontneed\n"
         "A madvise b hugepage\nA write b[1] 1\nA write b[2] 1",
