@@ -11,6 +11,7 @@ from app.scenario import ScenarioErrors, library
 from app.service import LoadedRun
 from app.trace import play
 from tests.api.conftest import LEAK
+from tests.awaiting import awaited
 
 
 def test_a_run_is_made_and_found(client: TestClient) -> None:
@@ -164,10 +165,5 @@ async def load_many(app: FastAPI, run_id: str, readers: int) -> list[LoadedRun]:
 
 
 def test_a_run_that_many_open_at_once_is_played_once(app: FastAPI, leak: str) -> None:
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    # In a thread of its own: Playwright's loop may run in this one.
-    with ThreadPoolExecutor(1) as thread:
-        loaded = thread.submit(lambda: asyncio.run(load_many(app, leak, 200))).result()
+    loaded = awaited(load_many(app, leak, 200))
     assert len({id(run) for run in loaded}) == 1

@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store import open_engine
 from benchmarks.crowd import Connection, Leader, Member, hang_up
 from benchmarks.load import Plan, play, table
+from tests.awaiting import awaited
 from tests.conftest import empty_schema
 from tests.hosting.served import Served, served
 
@@ -40,7 +41,7 @@ def run(walk: Coroutine[object, object, None]) -> None:
         finally:
             await hang_up()
 
-    asyncio.run(whole())
+    awaited(whole())
 
 
 async def led(port: int) -> Leader:
@@ -55,7 +56,7 @@ def test_a_room_on_a_server_that_is_killed_twice(tmp_path: Path) -> None:
         members=20, steps=6, pace=0.2, joining=0.5, answering=0.5, alone=4, alone_seconds=1,
         environment={"data_dir": str(tmp_path), "cdn": "false"},
     )  # fmt: skip
-    rows = asyncio.run(play(plan))
+    rows = awaited(play(plan))
     timed = ("from click to event", "4 step alone")
     unmet = [row for row in rows if row.met is False and not row.what.startswith(timed)]
     assert not unmet, table(rows)

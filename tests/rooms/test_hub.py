@@ -16,6 +16,7 @@ from app.service import RunService
 from app.settings import DATABASE_FILE, Settings
 from app.store import StoreUnavailable, migrate, open_engine
 from app.store.rooms import UnknownRoom, hash_of
+from tests.awaiting import awaited
 
 MEMBER = hash_of("somebody")
 
@@ -60,7 +61,7 @@ def walk(house: House, steps: Callable[[], Awaitable[None]]) -> None:
             await steps()
             house.hub.close()
 
-    asyncio.run(run())
+    awaited(run())
 
 
 async def heard(stream: Subscription, number: int) -> list[int]:

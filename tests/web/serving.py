@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from app.settings import Settings
 from app.store import migrate, open_engine
 from app.web import explorer, templating, whatif_routes
 from app.web.statics import Files
+from tests.awaiting import awaited
 
 CDN = re.compile(r"https://cdn\.jsdelivr\.net/.*")
 FORKS = """title: Pinned and swapped pages across two forks
@@ -119,10 +118,9 @@ def explorer_app(settings: Settings) -> FastAPI:
 
 
 def make_run(app: FastAPI, text: str, policy: str = "linux") -> str:
-    """The name of a new run. In a thread of its own: Playwright's loop may run in this one."""
+    """The name of a new run."""
     runs: RunService = app.state.runs
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(runs.create(text, policy))).result().id
+    return awaited(runs.create(text, policy)).id
 
 
 def make_trace(app: FastAPI, document: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from functools import partial
 
@@ -13,6 +12,7 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.web import compare, templating
 from app.web.compare_steps import Ways, aligned
+from tests.awaiting import awaited
 from tests.web.serving import FORKS, LEAK, make_run
 from tests.web.test_explorer import names_in
 
@@ -102,8 +102,8 @@ def test_of_two_equal_steps_the_one_that_was_left_out_is_missing(app: FastAPI) -
     text = "A mmap buf 1\nA write buf 1\nA write buf 1\nA read buf\n"
     whole, less = make_run(app, text), text.replace("A write buf 1\n", "", 1)
     runs = app.state.runs
-    loaded = asyncio.run(runs.load(whole))
-    known = asyncio.run(runs.create(less, None, (whole, 1)))
+    loaded = awaited(runs.load(whole))
+    known = awaited(runs.create(less, None, (whole, 1)))
     assert Ways.of(loaded, known).at[1] == (0, 1, 1, 2, 3)
     assert Ways.of(known, loaded).at[0] == (0, 1, 1, 2, 3)
 
