@@ -188,9 +188,11 @@ class Draft(Frames):
         for vpn in pages:
             ghosts.pop(vpn, None)
         self.ghosts = self.ghosts.set(mm, ghosts.finish())
-        if self.handles:
-            for vpn in pages:
-                self.let_go(mm, vpn)
+        for name, handle in self.handles.items():
+            if handle.owner == mm and any(at in pages for at, _ in handle.pages):
+                left = tuple((-1 if at in pages else at, pfn) for at, pfn in handle.pages)
+                self.handles = self.handles.set(name, replace(handle, pages=left))
+                self.touched.update(pfn for _, pfn in handle.pages)
 
     def let_go(self, mm: int, vpn: int, moved: int = -1) -> None:
         """Handles of `mm` on `vpn` follow it to `moved`, or lose it (-1)."""

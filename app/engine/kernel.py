@@ -72,24 +72,25 @@ def do_split(m: Draft, op: ops.Split) -> Outcome:
     area = access.area_of(m, mm, op.place)
     for cpu in range(m.config.cpus):
         m.lru_add_drain(cpu)
-    large_pages = refused = 0
-    why = ""
+    found = False
+    refused: dict[int, str] = {}
     for vpn in access.pages_of(area, op.place):
         pte = m.pte(mm, vpn)
-        if type(pte) is not Present or m.folios[pte.pfn].head < 0:
+        head = m.folios[pte.pfn].head if type(pte) is Present else -1
+        if head < 0 or head in refused:
             continue
-        large_pages += 1
-        head = m.folios[pte.pfn].head
+        found = True
         why = large.split_folio(m, head)
         if why:
-            refused += 1
+            refused[head] = why
             if m.compounds[head].hugetlb:
                 continue
             for owner, first in m.compounds[head].maps:
                 large.split_pmd(m, owner, first)
-    if not large_pages:
+    if not found:
         return Outcome(reason="no large folio is mapped there")
-    return Outcome(error="EAGAIN" if refused else None, reason=why)
+    whys = "; ".join(dict.fromkeys(refused.values()))
+    return Outcome(error="EAGAIN" if refused else None, reason=whys)
 
 
 def do_split_pmd(m: Draft, op: ops.SplitPmd) -> Outcome:

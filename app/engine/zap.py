@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft, vma_of, without
-from .equal import by_key
 from .reasons import Reason
 from .state import Area, Entry, Folio, Pmd, Present, Swapped, Vma, folio_of
 
@@ -47,15 +46,27 @@ def zap_large(m: Draft, mm: int, entries: list[tuple[int, Entry]]) -> list[tuple
     if not m.compounds:
         return entries
     others: list[tuple[int, Entry]] = []
-    mapped: list[tuple[int, tuple[int, int]]] = []
+    left: dict[int, Folio] = {}
+    gone: dict[int, list[int]] = {}
     folios = m.folios
+    before, after, by = None, None, 0
     for vpn, pte in entries:
-        if type(pte) is Present and (head := folios[pte.pfn].head) >= 0:
-            mapped.append((head, (pte.pfn, vpn)))
-        else:
+        page = folios[pte.pfn] if type(pte) is Present else None
+        if page is None or page.head < 0:
             others.append((vpn, pte))
-    for head, pages in by_key(mapped).items():
-        large.unmap_pages(m, head, mm, pages)
+            continue
+        assert type(pte) is Present
+        pfn = pte.pfn
+        page = left.get(pfn, page)
+        if after is None or page is not before or by != vpn - pfn:
+            before, by = page, vpn - pfn
+            after = replace(page, maps=without(page.maps, (mm, by)))
+        left[pfn] = after
+        gone.setdefault(page.head, []).append(vpn)
+    m.folios = folios.update(left)
+    for head, vpns in gone.items():
+        m.say(reasons.ZAPPED_PTES, mm, vpns[0], head, len(vpns))
+        large.leave(m, head, large.fewer_ptes(m.compounds[head], mm, len(vpns)))
     return others
 
 
