@@ -167,7 +167,6 @@ def change_vmas(m: Draft, mm: int, name: str, pages: range, **flags: Any) -> Non
 
     Raises Failed("ENOMEM") where a page of it has no VMA.
     """
-    refuse_part_of_hugetlb(m, m.mms[mm].areas[name], pages)
     before = m.mms[mm].areas[name]
     area = change_wanted(m, mm, before, pages, flags)
     covered = sum(
@@ -184,10 +183,11 @@ def change_vmas(m: Draft, mm: int, name: str, pages: range, **flags: Any) -> Non
 
 
 def change_wanted(m: Draft, mm: int, area: Area, pages: range, flags: dict[str, Any]) -> Area:
-    """VMAs that have the flags already are not split."""
+    """VMAs that have the flags already are not split, so part of a hugetlb page may be meant."""
     touched = [v for v in area.vmas if v.lo < pages.stop and pages.start < v.hi]
     if all(replace(v, **flags) == v for v in touched):
         return area
+    refuse_part_of_hugetlb(m, area, pages)
     return split_vmas(m, mm, area, pages)
 
 

@@ -91,6 +91,10 @@ ANSWERS: dict[str, tuple[str, list[str]]] = {
         "kernel ksm\nA read b[3]",
         ["", "v0"],
     ),
+    "advice that changes nothing splits no hugetlb page": (
+        "huge: 8\nA mmap b 8 hugetlb\nA madvise b[3] dofork\nA madvise b[3] dontfork",
+        ["", "EINVAL"],
+    ),
     "what never came to be cannot be taken": (
         "A mmap b 2\nA munmap b[0]\nA mremap b c\nA dio_write c[0]",
         ["EFAULT", "EFAULT"],
