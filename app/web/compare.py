@@ -70,7 +70,7 @@ class Choice(Struct, frozen=True):
 class View(Struct, frozen=True):
     """One side.
 
-    run_id, policy, years   of the run; `href` of this step in the explorer
+    run_id, policy, years   of the run; `href` of this step in the explorer; `name` as it is called
     step, last, ended       the run's own number of the step that is shown, its last one, and
                             whether it ended before
     acts                    has it a step here, or only the other side?
@@ -83,6 +83,7 @@ class View(Struct, frozen=True):
 
     run_id: str
     policy: str
+    name: str
     years: str
     href: str
     step: int
@@ -213,8 +214,8 @@ def view_of(
     if not acts:
         step = previous = {"state": step["state"]}
     scene = scene_without(scene_of(whole, number, step, previous), layout, hidden, step)
-    policy = loaded.stored.policy
-    drawn = drawing.stage(layout, scene, f"memory under {policy} after step {here}")
+    policy, name = loaded.stored.policy, pair.called[right]
+    drawn = drawing.stage(layout, scene, f"memory under {name} after step {here}")
     own = (*scene.frames, *scene.slots)
     shown = {pair.plan.names.to_shared(label) for label in own} if right else set(own)
     joint = layout_without(pair.plan.joint, hiding.shared)
@@ -229,6 +230,7 @@ def view_of(
     return View(
         run_id=loaded.id,
         policy=policy,
+        name=name,
         years=years_of(policy),
         href=step_url(loaded.id, here),
         step=here,
@@ -306,14 +308,14 @@ def reasons_of(left: View, right: View, found: tuple[Difference, ...]) -> str:
     else:
         sides = (left, right)
         tests = (
-            f"{side.policy} decides by {side.because}" if side.because
-            else f"{side.policy} tests nothing"
+            f"{side.name} decides by {side.because}" if side.because
+            else f"{side.name} tests nothing"
             for side in sides if side.acts
         )  # fmt: skip
         parts = [f"{'; '.join(tests)}."]
     parts += [
         f"{d.subject.capitalize() if d.kind in ('outcome', 'verdict') else d.subject}: "
-        f"{left.policy} {d.left}; {right.policy} {d.right}."
+        f"{left.name} {d.left}; {right.name} {d.right}."
         for d in shown
     ]
     return " ".join(parts)
@@ -323,7 +325,7 @@ def told_of(headline: str, sides: tuple[View, View], *, parting: bool) -> str:
     """The live caption: at a divergence with what each side did and why."""
     if not parting:
         return headline
-    return " ".join([headline, *(f"{side.policy}: {side.lead}" for side in sides if side.acts)])
+    return " ".join([headline, *(f"{side.name}: {side.lead}" for side in sides if side.acts)])
 
 
 def side_choices(pair: Pair, number: int, *, right: bool) -> tuple[Choice, ...]:

@@ -118,10 +118,9 @@ def draw(pair: Pair, current: int, base: str) -> str:
     for number in range(max(1, first), last + 1):
         numbered = number % every == 0 or number == current
         out.append(head(pair, number, current, at(number), dx, numbered))
-    for lane, (line, loaded) in enumerate(zip(pair.lines, (pair.left, pair.right), strict=True)):
+    for lane, (line, name) in enumerate(zip(pair.lines, pair.called, strict=True)):
         y = TOP + LANE * (lane + 0.5)
         end = min(pair.ways.places[lane][-1], last)
-        name = loaded.stored.policy
         life = Lane(name, "", 0, end, clipped(name))
         out.append(timeline.life(life, y, at(first), now, max(at(first), at(end))))
         for number in range(max(1, first), end + 1):

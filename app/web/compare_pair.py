@@ -46,6 +46,12 @@ class Pair(Struct, frozen=True):
         return f"{self.left.id}..{self.right.id}"
 
     @property
+    def called(self) -> tuple[str, str]:
+        """What a reader is told each side is: its policy, and which side where both have one."""
+        left, right = self.left.stored.policy, self.right.stored.policy
+        return (left, right) if left != right else (f"{left}, left", f"{right}, right")
+
+    @property
     def same_text(self) -> bool:
         return self.left.stored.text == self.right.stored.text
 

@@ -32,14 +32,16 @@ KEEPS = re.compile(r'((?:href|action)="[^"?]+)(" data-keeps="(left|right)")')
 
 
 class Side(Struct, frozen=True):
-    """One side: `path` is its step in the explorer, `view` the selection in its own words.
+    """One side, called `name`.
+
+    `path` is its step in the explorer, `view` the selection in its own words.
 
     `places` has the place of each of its steps in the comparison, `writes` the places at which it
     changed.
     """
 
     side: str
-    policy: str
+    name: str
     path: str
     view: View
     picked: Picked | None
@@ -95,7 +97,7 @@ def side_of(blame: Blame, pair: Pair, number: int, which: int, subject: Subject 
     it = None if subject is None else picked(blame, loaded, here, subject, view)
     writes = () if it is None else tuple(places[n] for n in it.writes)
     path = step_url(loaded.id, here)
-    return Side(SIDES[which], loaded.stored.policy, path, view, it, places, writes)
+    return Side(SIDES[which], pair.called[which], path, view, it, places, writes)
 
 
 def block_of(templates: jinja2.Environment, found: Selected) -> str:

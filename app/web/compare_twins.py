@@ -68,11 +68,11 @@ def selected_lines(found: Selected) -> list[str]:
     out = [notice.message for notice in found.notices]
     for side in found.sides:
         if side.picked is None:
-            out.append(f"{found.sel} under {side.policy}: no such thing")
+            out.append(f"{found.sel} under {side.name}: no such thing")
             continue
         value = f"{side.picked.subject} {side.picked.value}".rstrip()
         writes = " ".join(map(str, side.picked.writes)) or "none"
-        out.append(f"{value} under {side.policy}, changed by steps: {writes}")
+        out.append(f"{value} under {side.name}, changed by steps: {writes}")
     return ["", *out]
 
 
@@ -85,13 +85,13 @@ def plain(pair: Pair, number: int, selected: Selected | None) -> str:
         f"step {number} of {pair.last}: {context.command}",
         "",
         context.headline,
-        *(f"  {side.policy}: {side.lead}" for side in sides),
+        *(f"  {side.name}: {side.lead}" for side in sides),
         "",
     ]
     for found in context.differences:
         out += [found.subject]
         out += [
-            f"  {side.policy:20} {words}"
+            f"  {side.name:20} {words}"
             for side, words in zip(sides, (found.left, found.right), strict=True)
         ]
     if selected is not None:

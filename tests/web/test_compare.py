@@ -98,6 +98,19 @@ def test_the_first_divergence_is_the_first_real_one(app: FastAPI, client: TestCl
     assert client.get(f"/c/{swapped}").headers["location"] == f"/c/{swapped}/5"
 
 
+def test_sides_of_one_policy_are_told_apart(app: FastAPI, client: TestClient) -> None:
+    """Of a branch that was played under the same policy: lanes, tabs, headings and sentences."""
+    text = "A mmap buf 1\nA write buf 1\nA fork B\nB write buf 2\n"
+    url = f"/c/{make_run(app, text)}..{make_run(app, text.replace('B write buf 2', 'B read buf'))}"
+    html = client.get(f"{url}/4").text
+    assert '<label for="tab-left">linux, left</label><label for="tab-right">linux, right' in html
+    assert ">linux, left</text>" in html
+    assert "linux, left" in client.get(f"{url}/4.txt").text
+    assert client.get(f"{url}/4.json").json()["left"]["policy"] == "linux"
+    other = client.get(f"/c/{make_run(app, text)}..{make_run(app, text, 'mapcount')}/4").text
+    assert "linux, left" not in other
+
+
 def test_of_two_equal_steps_the_one_that_was_left_out_is_missing(app: FastAPI) -> None:
     text = "A mmap buf 1\nA write buf 1\nA write buf 1\nA read buf\n"
     whole, less = make_run(app, text), text.replace("A write buf 1\n", "", 1)
