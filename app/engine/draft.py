@@ -33,7 +33,6 @@ from .state import (
     Version,
     Vma,
     Zero,
-    find_mergeable_anon_vma,
     inode_of,
     walk,
 )
@@ -203,3 +202,18 @@ class Draft(Frames):
                 pages = tuple((moved if at == vpn else at, pfn) for at, pfn in handle.pages)
                 self.handles = self.handles.set(name, replace(handle, pages=pages))
                 self.touched.update(pfn for _, pfn in pages)
+
+
+def find_mergeable_anon_vma(area: Area, vma: Vma) -> int:
+    """Linux find_mergeable_anon_vma(): the neighbour's that may be used, the next one's first.
+
+    Neighbours that differ in protection only share one, so that they can merge again; 0 is none.
+    """
+    like = replace(vma, lo=0, hi=0, prot="", anon_vma=0)
+    for near in (
+        *(v for v in area.vmas if v.lo == vma.hi),
+        *(v for v in area.vmas if v.hi == vma.lo),
+    ):
+        if near.anon_vma and replace(near, lo=0, hi=0, prot="", anon_vma=0) == like:
+            return near.anon_vma
+    return 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from immutables import Map
 from msgspec import Struct
-from msgspec.structs import replace
 
 from .entries import HUGE_ZERO as HUGE_ZERO
 from .entries import TABLE as TABLE
@@ -106,21 +105,6 @@ def vma_of(area: Area, vpn: int) -> Vma | None:
         if vma.lo <= vpn < vma.hi:
             return vma
     return None
-
-
-def find_mergeable_anon_vma(area: Area, vma: Vma) -> int:
-    """Linux find_mergeable_anon_vma(): the neighbour's that may be used, the next one's first.
-
-    Neighbours that differ in protection only share one, so that they can merge again; 0 is none.
-    """
-    like = replace(vma, lo=0, hi=0, prot="", anon_vma=0)
-    for near in (
-        *(v for v in area.vmas if v.lo == vma.hi),
-        *(v for v in area.vmas if v.hi == vma.lo),
-    ):
-        if near.anon_vma and replace(near, lo=0, hi=0, prot="", anon_vma=0) == like:
-            return near.anon_vma
-    return 0
 
 
 class Mm(Struct, frozen=True, gc=False):

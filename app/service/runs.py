@@ -19,7 +19,7 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.store import ReplayDiffers, Run, compare_replay, get_run, open_session, save_run
-from app.store.removed import RunGone, check_not_removed, get_removed
+from app.store.removed import check_not_removed, refuse_removed
 from app.store.runs import find_run, run_digest, runs_based_on
 from app.trace import Run as PlayedRun
 from app.trace import play
@@ -250,9 +250,7 @@ class RunService:
         with open_session(self._engine) as session:
             row = get_run(session=session, run_id=run_id)
             if row is None:
-                removed = get_removed(session=session, run_id=run_id)
-                if removed is not None:
-                    raise RunGone(removed)
+                refuse_removed(session=session, name=run_id)
                 meant = run_id.translate(MISREAD).lower()
                 nearest = get_run(session=session, run_id=meant)
                 raise UnknownRun(run_id, nearest.id if nearest else None)

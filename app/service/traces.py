@@ -17,7 +17,7 @@ from app.service.budget import TooMuchWork, page_steps
 from app.service.cache import KeptByWeight, MadeOnce
 from app.settings import Settings
 from app.store import get_trace, open_session, save_trace
-from app.store.removed import RunGone, get_removed
+from app.store.removed import refuse_removed
 from app.trace.conform import conform
 from app.trace.imported import read_document
 from app.trace.recorded import Recording, Replayed, recording_of
@@ -139,9 +139,7 @@ class TraceService:
         with open_session(self._engine) as session:
             row = get_trace(session=session, trace_id=trace_id)
             if row is None:
-                removed = get_removed(session=session, run_id=trace_id)
-                if removed is not None:
-                    raise RunGone(removed)
+                refuse_removed(session=session, name=trace_id)
                 raise UnknownTrace(trace_id)
             data = row.document
         document = read_document(data)

@@ -72,6 +72,13 @@ def digest_of(content: str | bytes) -> bytes:
     return blake2b(data, digest_size=DIGEST_BYTES, person=b"cowscope-gone-1").digest()
 
 
+def refuse_removed(*, session: Session, name: str) -> None:
+    """Raise RunGone where `name`, which the store does not have, is what somebody removed."""
+    removed = get_removed(session=session, run_id=name)
+    if removed is not None:
+        raise RunGone(removed)
+
+
 def get_removed(*, session: Session, run_id: str) -> RemovedRun | None:
     return session.get(RemovedRun, run_id)
 
