@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from . import reasons
 from .alike import together
 from .draft import Draft
-from .equal import change_pages
 from .faults import read_fault, write_fault
 from .mmu import find as find
+from .neighbours import change_pages
 from .operations import Place
 from .outcome import Failed
 from .state import ZEROES, Area, HugeZero, Pmd, Present, Pte, Version, Vma, Zero
+from .stretches import fill, stretches
 
 
 def enter(m: Draft, process: str) -> int:
@@ -83,7 +82,7 @@ def store_pages(m: Draft, mm: int, area: Area | None, pages: range, value: int) 
     """A store to the first of `pages`, and to those that can be done with it: (faults, pages)."""
     if frames := permitted(m, mm, area, pages, write=True):
         put_values(m, mm, pages.start, frames, value)
-        return 0, len(frames)
+        return 0, sum(map(len, frames))
     vma = find(area, pages.start)
     if vma is None:
         return store(m, mm, area, pages.start, value), 1
@@ -101,8 +100,11 @@ def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list
         load(m, mm, area, pages.start)
         return [0] * len(range(pages.start, min(pages.stop, vma.hi, first + m.config.huge))), 0
     if frames := permitted(m, mm, area, pages, write=False):
-        folios = m.folios
-        return [folios[pfn].data.value for pfn in frames], 0
+        values: list[int] = []
+        for part in frames:
+            for _, count, page in stretches(m.folios, part.start, len(part)):
+                values += [page.data.value] * count
+        return values, 0
     vma = find(area, pages.start)
     if vma is None:
         value, faults = load(m, mm, area, pages.start)
@@ -114,7 +116,7 @@ def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list
     return [value] * done, faults * done
 
 
-def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> Sequence[int]:
+def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> list[range]:
     """The frames of the first pages of `pages` that need no kernel: as many as there are.
 
     A store is permitted by a writable, dirty and young entry of a private mapping, a load by any
@@ -122,32 +124,42 @@ def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool
     """
     vma = find(area, pages.start)
     if vma is None or vma.prot == "none" or (write and (vma.prot == "r" or vma.shared)):
-        return ()
+        return []
     table = m.tables[mm]
     first = pages.start - pages.start % m.config.huge
     pmd = table.get(~first)
     stop = min(pages.stop, vma.hi)
     if type(pmd) is Pmd:
         if not pmd.young or (write and not (pmd.write and pmd.dirty)):
-            return ()
+            return []
         by = pmd.pfn - first
-        return range(pages.start + by, min(stop, first + m.config.huge) + by)
-    frames = []
-    for vpn in range(pages.start, stop):
-        pte = table.get(vpn)
-        if type(pte) is not Present or not pte.young or (write and not (pte.write and pte.dirty)):
+        return [range(pages.start + by, min(stop, first + m.config.huge) + by)]
+    frames: list[range] = []
+    at = pages.start
+    pte = table.get(at)
+    if type(pte) is not Present or not pte.young or (write and not (pte.write and pte.dirty)):
+        return frames
+    for here, count, pte in stretches(table, at, stop - at):
+        if here != at or type(pte) is not Present or not pte.young:
             break
-        frames.append(pte.pfn)
+        if write and not (pte.write and pte.dirty):
+            break
+        pfns = range(pte.pfn, pte.pfn + count)
+        if frames and frames[-1].stop == pfns.start:
+            pfns = range(frames.pop().start, pfns.stop)
+        frames.append(pfns)
+        at += count
     return frames
 
 
-def put_values(m: Draft, mm: int, vpn: int, frames: Sequence[int], value: int) -> None:
+def put_values(m: Draft, mm: int, vpn: int, frames: list[range], value: int) -> None:
     """One store after the other to the pages from `vpn` on, which these frames hold."""
     version = Version(value, mm, m.clock)
-    m.folios = change_pages(m.folios, frames, lambda page: replace(page, data=version))
-    owed = dict.fromkeys(range(vpn, vpn + len(frames)), version)
-    m.ghosts = m.ghosts.set(mm, m.ghosts[mm].update(owed))
-    m.touched.update(frames)
+    for part in frames:
+        m.folios = change_pages(m.folios, part, lambda page: replace(page, data=version))
+        m.touched.update(part)
+    vpns = range(vpn, vpn + sum(map(len, frames)))
+    m.ghosts = m.ghosts.set(mm, fill(m.ghosts[mm], vpns, version))
 
 
 def put_value(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, value: int) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from . import collapse, ksm, large, reasons
 from .draft import Draft
 from .mapping import change_vmas, populate_pages
+from .neighbours import neighbours
 from .outcome import Failed
 from .state import Area, Present, Swapped, Vma
 from .swapout import pageout, split_for
@@ -135,20 +136,20 @@ def lazyfree(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     """MADV_FREE: huge pages covered in part are split first, shared ones left alone."""
     kept = split_for(m, mm, pages)
     done: set[int] = set()
-    for vpn in pages:
-        pte = m.pte(mm, vpn)
+    for part, pte in neighbours(m, mm, pages):
         head = m.folios[pte.pfn].head if type(pte) is Present else -1
         if head < 0:
-            free_page(m, mm, area, vpn)
+            for vpn in part:
+                free_page(m, mm, area, vpn)
         elif head not in kept and head not in done and not m.compounds[head].shared:
             done.add(head)
             value = m.compounds[head]
             large.set_compound(
                 m, head, replace(value, swapbacked=value.slot >= 0, dirty=False, referenced=False)
             )
-            m.say(reasons.LAZYFREE, mm, vpn, head)
+            m.say(reasons.LAZYFREE, mm, part.start, head)
         if type(pte) is Present and head in done and (pte.dirty or pte.young):
-            m.set_pte(mm, vpn, replace(pte, dirty=False, young=False))
+            m.set_ptes(mm, part, replace(pte, dirty=False, young=False))
     return list(kept.values())
 
 
@@ -181,16 +182,15 @@ def cold(m: Draft, mm: int, pages: range) -> list[str]:
     """MADV_COLD: the pages of this mm alone go to the inactive list; mappings stay."""
     kept = split_for(m, mm, pages)
     shared = 0
-    for vpn in pages:
-        pte = m.pte(mm, vpn)
+    for part, pte in neighbours(m, mm, pages):
         if type(pte) is not Present:
             continue
         folio = m.folios[pte.pfn]
         if folio.head in kept or (folio.head < 0 and folio.mapcount != 1):
-            shared += 1
+            shared += len(part)
             continue
         if pte.young:
-            m.set_pte(mm, vpn, replace(pte, young=False))
+            m.set_ptes(mm, part, replace(pte, young=False))
         if folio.head < 0:
-            m.set_folio(pte.pfn, replace(folio, active=False, referenced=False))
+            m.set_folios([(pte.pfn, len(part), replace(folio, active=False, referenced=False))])
     return [f"{shared} shared pages left alone"] if shared else []

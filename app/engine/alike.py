@@ -8,35 +8,49 @@ more than its own page and the LRU batch is nobody's example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from operator import is_
 from typing import TypeVar
 
-from immutables import Map
 from msgspec.structs import replace
 
 from . import reasons
+from .blocks import nth
 from .draft import Draft, Event
 from .frames import LRU_BATCH
 from .large import fewer_ptes
-from .state import Compound, Entry, Folio, Present, Vma, Zero
+from .state import Compound, Entry, Folio, Pages, PageTable, Pmd, Present, Swapped, Vma, Zero
+from .stretches import drop, extent, fill
 
 T = TypeVar("T")
 Batches = tuple[tuple[int | tuple[int, str], ...], ...]
 
 
-def together(m: Draft, mm: int, vma: Vma, pages: range, turn: Callable[[int], T]) -> tuple[T, int]:
+Effect = Callable[[Compound, int], Compound]
+"""What the turns of so many pages of a large folio do to what its pages share."""
+
+
+def together(
+    m: Draft,
+    mm: int,
+    vma: Vma,
+    pages: range,
+    turn: Callable[[int], T],
+    effect: Effect | None = None,
+) -> tuple[T, int]:
     """`turn(vpn)` for the first page of `pages`, and for those behind it that are alike.
 
-    `pages` are of one VMA. Returns the answer, and how many pages it is the answer of. What the
-    first turn raises it raises.
+    `pages` are of one VMA; `effect` is what turns may do to their large folio beside leaving it.
+    Returns the answer, and how many pages it is the answer of. What the first turn raises it
+    raises.
     """
-    example = Example(m, mm, pages.start)
+    example = Example(m, mm, pages.start, effect)
     try:
         answer = turn(pages.start)
     finally:
         changed, m.touched = m.touched, example.touched
         m.touched |= changed
-    if vma.shared or vma.file or vma.hugetlb:
+    if vma.shared or vma.file:
         return answer, 1
     first = pages.start - pages.start % m.config.huge
     stop = min(pages.stop, first + m.config.huge)
@@ -46,7 +60,7 @@ def together(m: Draft, mm: int, vma: Vma, pages: range, turn: Callable[[int], T]
 def elsewhere(m: Draft) -> tuple[object, ...]:
     """What an example may not change."""
     return (
-        m.processes, m.mms, m.slots, m.handles, m.inodes, m.flights,
+        m.processes, m.mms, m.handles, m.inodes, m.flights,
         len(m.violations),
     )  # fmt: skip
 
@@ -54,13 +68,13 @@ def elsewhere(m: Draft) -> tuple[object, ...]:
 class Example:
     """A page before its turn. `follow` is for after it."""
 
-    def __init__(self, m: Draft, mm: int, vpn: int) -> None:
-        self.m, self.mm, self.vpn = m, mm, vpn
-        self.table, self.ghosts = m.tables[mm], m.ghosts[mm]
-        self.pte = self.table.get(vpn)
+    def __init__(self, m: Draft, mm: int, vpn: int, effect: Effect | None) -> None:
+        self.m, self.mm, self.vpn, self.effect = m, mm, vpn, effect
+        self.table, self.ghosts, self.folios = m.tables[mm], m.ghosts[mm], m.folios
+        self.pte = self.after = self.table.get(vpn)
         self.old = self.pte.pfn if type(self.pte) is Present else -1
         self.folio = m.folios[self.old] if self.old >= 0 else None
-        self.elsewhere, self.compounds = elsewhere(m), m.compounds
+        self.elsewhere, self.compounds, self.slots = elsewhere(m), m.compounds, m.slots
         self.next_pfn, self.lru, self.copies = m.next_pfn, m.lru, m.copies
         self.said = len(m.events) if m.events is not None else 0
         self.touched, m.touched = m.touched, set()
@@ -71,38 +85,86 @@ class Example:
         `changed` are the frames that were touched here.
         """
         m = self.m
+        if self.pte is None and m.folios is self.folios:
+            return self.follow_in_pmd(pages, changed)
         fresh = m.next_pfn - self.next_pfn
         if not self.stayed_at_home(fresh):
             return 0
-        table = self.table
-        entries = ((vpn, table.get(vpn)) for vpn in pages)
-        count = count_alike(m.folios, entries, self.vpn, self.pte, self.folio)
+        folio = self.folio
+        head = folio.head if folio is not None and m.compounds is not self.compounds else -1
+        if head >= 0 and self.effect is None:
+            pages = pages[: self.may_leave(self.compounds[head])]
+        if type(self.pte) is Swapped:
+            # What went through the swap cache was told with its slot.
+            through_cache = ~self.pte.slot in changed
+            count = 0 if through_cache else self.count_swapped(self.pte, pages)
+        else:
+            count = count_alike(m.folios, self.table, pages, self.pte, folio)
         if not count or len(m.folios) + fresh * count > m.config.memory:
             return 0
         said = m.events[self.said :] if m.events is not None else []
         new = m.next_pfn - 1 if fresh else -1
         if fresh:
             m.touched.update(allocate_alike(m, new, count))
-        if self.old in changed:
+        if self.old >= 0 and self.old in changed:
             spread(m, self.old, count)
+        if type(self.pte) is Swapped:
+            slot = self.pte.slot
+            m.slots = drop(m.slots, range(slot + 1, slot + 1 + count))
         self.change_entries(count)
         version = m.ghosts[self.mm].get(self.vpn)
         if version is not None and version is not self.ghosts.get(self.vpn):
-            owed = dict.fromkeys(pages[:count], version)
-            m.ghosts = m.ghosts.set(self.mm, m.ghosts[self.mm].update(owed))
+            owed = range(self.vpn, self.vpn + 1 + count)
+            m.ghosts = m.ghosts.set(self.mm, fill(m.ghosts[self.mm], owed, version))
         m.copies += (m.copies - self.copies) * count
-        folio = self.folio
-        if folio is not None and folio.head >= 0 and m.compounds is not self.compounds:
-            value = fewer_ptes(m.compounds[folio.head], self.mm, count)
-            m.compounds = m.compounds.set(folio.head, value)
-        leaver = self.mm if m.compounds is not self.compounds else -1
-        retell(m, said, count, (self.old, new), leaver)
+        effect = self.effect or self.leave
+        if head >= 0:
+            m.compounds = m.compounds.set(head, effect(m.compounds[head], count))
+        retell(m, said, count, (self.old, new), effect if head >= 0 else None)
+        return count
+
+    def leave(self, value: Compound, count: int) -> Compound:
+        return fewer_ptes(value, self.mm, count)
+
+    def follow_in_pmd(self, pages: range, changed: set[int]) -> int:
+        """`follow` where one PMD maps all of `pages`: only what they share may have changed."""
+        m, effect = self.m, self.effect
+        first = self.vpn - self.vpn % m.config.huge
+        pmd = self.table.get(~first)
+        still = (m.tables[self.mm], m.ghosts[self.mm], m.slots, m.lru)
+        if (
+            type(pmd) is not Pmd or effect is None
+            or not all(map(is_, still, (self.table, self.ghosts, self.slots, self.lru)))
+            or not all(map(is_, self.elsewhere, elsewhere(m)))
+            or not self.had_effect(pmd.pfn, effect)
+        ):  # fmt: skip
+            return 0
+        count, page = len(pages), pmd.pfn + self.vpn - first
+        m.compounds = m.compounds.set(pmd.pfn, effect(m.compounds[pmd.pfn], count))
+        if page in changed:
+            m.touched.update(range(page + 1, page + 1 + count))
+        said = m.events[self.said :] if m.events is not None else []
+        retell(m, said, count, (page,), effect)
+        return count
+
+    def count_swapped(self, pte: Swapped, pages: range) -> int:
+        """`count_alike` of swap entries: slots in order that hold the same."""
+        count = 0
+        value = self.slots[pte.slot]
+        while count < len(pages):
+            left, slot = pages[count:], pte.slot + count + 1
+            if self.table.get(left.start) != nth(pte, count + 1) or self.slots.get(slot) != value:
+                break
+            alike = extent(self.table, left)
+            count += extent(self.slots, range(slot, slot + alike))
         return count
 
     def stayed_at_home(self, fresh: int) -> bool:
         """Did the turn change, and could it have read, only what is this page's own?"""
         m = self.m
-        if fresh > 1 or any(a is not b for a, b in zip(self.elsewhere, elsewhere(m), strict=True)):
+        if fresh > 1 or not all(map(is_, self.elsewhere, elsewhere(m))):
+            return False
+        if m.slots is not self.slots and not self.left_swap():
             return False
         if type(self.pte) is Present:
             folio = self.folio
@@ -114,57 +176,92 @@ class Example:
                 return False
             if m.compounds is not self.compounds and not self.left_large(folio.head):
                 return False
-        elif (type(self.pte) is not Zero and self.pte is not None) or (
-            m.compounds is not self.compounds
-        ):
+        elif m.compounds is not self.compounds:
+            return False
+        elif type(self.pte) is Swapped:
+            if m.slots is self.slots:
+                return False
+        elif type(self.pte) is not Zero and self.pte is not None:
             return False
         now = m.tables[self.mm]
-        pmd = ~(self.vpn - self.vpn % m.config.huge)
-        kind = type(now.get(self.vpn))
-        if (kind is not Present and kind is not Zero) or now.get(pmd) is not self.table.get(pmd):
+        if now is not self.table:
+            self.after = now.get(self.vpn)
+            pmd = ~(self.vpn - self.vpn % m.config.huge)
+            if now.get(pmd) is not self.table.get(pmd):
+                return False
+        kind = type(self.after)
+        if kind is not Present and kind is not Zero:
             return False
         return only_appended(m, self.lru, fresh)
 
     def change_entries(self, count: int) -> None:
         m = self.m
-        pte = m.tables[self.mm][self.vpn]
-        if pte is not self.pte:
-            entries = entries_alike(self.vpn, pte, count)
-            m.tables = m.tables.set(self.mm, m.tables[self.mm].update(entries))
+        pte = self.after
+        if pte is not None and pte != self.pte:
+            vpns = range(self.vpn, self.vpn + 1 + count)
+            m.tables = m.tables.set(self.mm, fill(m.tables[self.mm], vpns, pte))
+
+    def left_swap(self) -> bool:
+        """Did nothing happen to the swap device but that this page's slot is free?"""
+        pte = self.pte
+        if type(pte) is not Swapped or pte.slot in self.m.slots or self.slots[pte.slot].cache >= 0:
+            return False
+        return self.m.slots == self.slots.delete(pte.slot)
+
+    def had_effect(self, head: int, effect: Effect) -> bool:
+        """Did nothing happen to large folios but this to the one at `head`?"""
+        before = self.compounds.get(head)
+        return before is not None and self.m.compounds == self.compounds.set(
+            head, effect(before, 1)
+        )
 
     def left_large(self, head: int) -> bool:
-        """Did nothing happen to large folios but that a PTE less maps this one?
+        """Did a PTE less map this large folio, or had it the effect that was said?"""
+        if self.effect is not None and self.had_effect(head, self.effect):
+            return True
+        self.effect = None
+        return self.compounds[head].slot < 0 and self.had_effect(head, self.leave)
 
-        Somebody must map it whole: then no count of PTEs makes it anybody's own.
+    def may_leave(self, before: Compound) -> int:
+        """How many PTEs more may leave a large folio before the answer can be another one.
+
+        Somebody maps it whole: then no count of PTEs makes it anybody's own. Else the last mapping
+        is treated otherwise, and with owner slots it must stay "maybe shared" that long, which ends
+        when one owner has all mappings that are left.
         """
-        before, now = self.compounds.get(head), self.m.compounds
-        if before is None or not before.maps or before.slot >= 0:
-            return False
-        return now == self.compounds.set(head, fewer_ptes(before, self.mm, 1))
+        left = before.mapcount - 1
+        if before.maps:
+            return left
+        if not self.m.policy.owner_tracking:
+            return left - 1
+        if not before.shared:
+            return 0
+        return min([left - 1, *(left - held for mm, held in before.owners if mm != self.mm)])
 
 
 def count_alike(
-    folios: Map[int, Folio],
-    entries: Iterable[tuple[int, Entry | None]],
-    vpn: int,
-    pte: Entry | None,
-    folio: Folio | None,
+    folios: Pages[Folio], table: PageTable, pages: range, pte: Entry | None, folio: Folio | None
 ) -> int:
-    """How many of `entries` go on in order from `pte` at `vpn`, which maps a page like `folio`."""
+    """How many of `pages` go on in order from `pte`, the entry of the page before them.
+
+    If it maps a page that is like `folio`, they shall do so, too.
+    """
     count = 0
-    for at, entry in entries:
-        count += 1
-        if at != vpn + count:
-            return count - 1
+    while count < len(pages):
+        left = pages[count:]
+        entry = table.get(left.start)
         if type(pte) is not Present:
             if entry != pte:
-                return count - 1
-        elif type(entry) is not Present or entry != replace(pte, pfn=pte.pfn + count):
-            return count - 1
+                break
+            count += extent(table, left)
+        elif type(entry) is not Present or entry != nth(pte, count + 1):
+            break
         else:
+            alike = extent(folios, range(entry.pfn, entry.pfn + extent(table, left)))
             page = folios[entry.pfn]
             if page is not folio and page != folio:
-                return count - 1
+                break
+            count += alike
     return count
 
 
@@ -173,29 +270,18 @@ def spread(m: Draft, pfn: int, count: int) -> None:
     pfns = range(pfn + 1, pfn + 1 + count)
     m.touched.update(pfns)
     if pfn in m.folios:
-        m.folios = m.folios.update(dict.fromkeys(pfns, m.folios[pfn]))
-        return
-    folios = m.folios.mutate()
-    for gone in pfns:
-        del folios[gone]
-    m.folios = folios.finish()
-
-
-def entries_alike(vpn: int, pte: Entry, count: int) -> dict[int, Entry]:
-    """What stands behind `pte`, which is the entry at `vpn`: the same, for frames in order."""
-    vpns = range(vpn + 1, vpn + 1 + count)
-    if type(pte) is not Present:
-        return dict.fromkeys(vpns, pte)
-    by = pte.pfn - vpn
-    return {at: replace(pte, pfn=at + by) for at in vpns}
+        m.folios = fill(m.folios, pfns, m.folios[pfn])
+    else:
+        m.folios = drop(m.folios, pfns)
 
 
 def retell(
-    m: Draft, said: Sequence[Event], count: int, frames: tuple[int, ...], leaver: int = -1
-) -> None:
+    m: Draft, said: Sequence[Event], count: int, frames: tuple[int, ...],
+    effect: Effect | None = None,
+) -> None:  # fmt: skip
     """The same decisions `count` times more, each of the next page and the next of `frames`.
 
-    `leaver` is the mm whose PTEs leave a large folio meanwhile, one by one.
+    `effect` is what each of them does to the large folio that is told of.
     """
     if not said:
         return
@@ -206,10 +292,13 @@ def retell(
         for event in said:
             pfn, to = names.get(event.pfn, event.pfn), names.get(event.to, event.to)
             at = event.vpn + i if event.vpn >= 0 else -1
+            slot = event.slot + i if event.slot >= 0 else -1
             folio = event.folio
-            if leaver >= 0 and type(folio) is Compound:
-                folio = fewer_ptes(folio, leaver, i)
-            events.append(replace(event, vpn=at, pfn=pfn, to=to, folio=folio))
+            if type(folio) is not Compound:
+                folio = nth(folio, i)
+            elif effect is not None:
+                folio = effect(folio, i)
+            events.append(replace(event, vpn=at, pfn=pfn, to=to, folio=folio, slot=slot))
 
 
 def only_appended(m: Draft, lru: Batches, fresh: int) -> bool:
@@ -228,7 +317,7 @@ def allocate_alike(m: Draft, like: int, count: int) -> range:
     frames = range(like + 1, like + 1 + count)
     m.next_pfn = frames.stop
     folio = m.folios[like]
-    m.folios = m.folios.update(dict.fromkeys(frames, folio))
+    m.folios = fill(m.folios, range(like, frames.stop), folio)
     if folio.batch < 0:
         return frames
     cpu = folio.batch
@@ -242,8 +331,7 @@ def allocate_alike(m: Draft, like: int, count: int) -> range:
     while len(left) > LRU_BATCH:
         m.say(reasons.DRAINED, -1, -1, -1, cpu, LRU_BATCH)
         left = left[LRU_BATCH:]
-    through = frames[room : len(frames) - len(left)]
-    m.folios = m.folios.update(dict.fromkeys(through, drained))
+    m.folios = fill(m.folios, range(like, left.start), drained)
     fill_batch(m, cpu, left)
     return frames
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import huge, large, reasons
+from .blocks import nth
 from .draft import Draft
 from .faults import read_fault
 from .outcome import Failed
@@ -11,11 +12,13 @@ from .state import (
     Area,
     Marker,
     Present,
-    Pte,
+    PteTable,
     Swapped,
+    Version,
     Vma,
     folio_of,
 )
+from .stretches import drop, stretches
 from .zap import unmap_pages, zap_large
 
 NO_TABLE = "no page table is there"
@@ -60,13 +63,15 @@ def allowed(vma: Vma, size: int) -> bool:
 def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     """Linux collapse_huge_page(): copy all pages into a fresh huge one, exclusive to this mm."""
     pages = range(first, first + m.config.huge)
-    ptes = ptes_in(m, mm, first)
-    if ~first not in m.tables[mm] and not any(ptes):
+    table = m.tables[mm]
+    entries = list(stretches(table, first, len(pages)))
+    if ~first not in table and not entries:
         m.say(reasons.COLLAPSE_REFUSED, mm, first, -1, NO_TABLE)
         raise Failed("EINVAL", NO_TABLE)
-    for vpn, pte in zip(pages, ptes, strict=True):
+    for at, count, pte in entries:
         if type(pte) is Swapped:
-            read_fault(m, mm, vpn, vma, pte)
+            for by in range(count):
+                read_fault(m, mm, at + by, vma, nth(pte, by))
     m.lru_add_drain(m.cpu)
     why = isolate(m, mm, first)
     if why:
@@ -75,52 +80,51 @@ def collapse(m: Draft, mm: int, area: Area, vma: Vma, first: int) -> None:
     replace_pages(m, mm, vma, first)
 
 
-def ptes_in(m: Draft, mm: int, first: int) -> list[Pte | None]:
-    """What maps each page of a PMD-sized range that no huge PMD maps."""
-    table = m.tables[mm]
-    whole = table.get(~first)
-    # A uffd-wp marker may stand for all of the range.
-    none = whole if type(whole) is Marker else None
-    return [table.get(vpn, none) for vpn in range(first, first + m.config.huge)]  # type: ignore[misc]
-
-
 def replace_pages(m: Draft, mm: int, vma: Vma, first: int) -> None:
     """Copy the pages into a huge one, map it, and give them back. Raises Failed("ENOMEM")."""
     pages = range(first, first + m.config.huge)
-    folios = m.folios
-    data = [
-        folios[pte.pfn].data if type(pte) is Present else ZEROES for pte in ptes_in(m, mm, first)
-    ]
+    taken = list(stretches(m.tables[mm], first, len(pages)))
+    data: list[tuple[int, Version]] = []
+    at = first
+    for vpn, count, pte in taken:
+        if type(pte) is not Present:
+            continue
+        data.append((vpn - at, ZEROES))
+        for _, same, folio in stretches(m.folios, pte.pfn, count):
+            data.append((same, folio.data))
+        at = vpn + count
+    data.append((pages.stop - at, ZEROES))
     m.give_anon_vma(mm, first, vma)
     head = large.alloc(m, mm, first, data, mlocked=vma.locked)
     if head < 0:
         raise Failed("ENOMEM", "no free memory for a huge page")
-    table = m.tables[mm].mutate()
-    taken = [(vpn, pte) for vpn in pages if (pte := table.pop(vpn, None)) is not None]
-    m.tables = m.tables.set(mm, table.finish())
-    for vpn, pte in unmap_pages(m, mm, zap_large(m, mm, taken), None):
+    m.tables = m.tables.set(mm, drop(m.tables[mm], pages))
+    for vpn, count, pte in unmap_pages(m, mm, zap_large(m, mm, taken), None):
         if type(pte) is Present:
-            m.unmap_page(pte.pfn, mm, vpn, vma)
+            for by in range(count):
+                m.unmap_page(pte.pfn + by, mm, vpn + by, vma)
     m.set_entry(mm, ~first, huge.fresh_pmd(m, head, vma))
     m.say(reasons.COLLAPSED, mm, first, head, m.config.huge, to=head)
 
 
 def isolate(m: Draft, mm: int, first: int) -> str:
     """Linux __collapse_huge_page_isolate(): why these pages cannot be taken, or ""."""
-    looked_at = None
-    for pte in ptes_in(m, mm, first):
-        if type(pte) is Marker or (pte is not None and pte.uffd_wp):
+    table = m.tables[mm]
+    at, stop = first, first + m.config.huge
+    # A uffd-wp marker may stand for all that has no entry of its own.
+    protected = type(table.get(~first)) is Marker
+    for vpn, count, pte in stretches(table, first, stop - first):
+        assert not isinstance(pte, PteTable)
+        if type(pte) is Marker or pte.uffd_wp or (protected and vpn > at):
             return PROTECTED
+        at = vpn + count
         if type(pte) is not Present:
             continue
-        page = m.folios[pte.pfn]
-        if page is looked_at:
-            continue
-        looked_at = page
-        folio = folio_of(m, pte.pfn)
-        cached = folio.slot >= 0
-        nr = m.config.huge if page.head >= 0 else 1
-        expected = folio.mapcount + (nr if cached else 0)
-        if folio.refcount != expected:
-            return f"refcount {folio.refcount} != {expected}: somebody else holds a page"
-    return ""
+        for pfn, _, page in stretches(m.folios, pte.pfn, count):
+            folio = folio_of(m, pfn)
+            cached = folio.slot >= 0
+            nr = m.config.huge if page.head >= 0 else 1
+            expected = folio.mapcount + (nr if cached else 0)
+            if folio.refcount != expected:
+                return f"refcount {folio.refcount} != {expected}: somebody else holds a page"
+    return PROTECTED if protected and at < stop else ""

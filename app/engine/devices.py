@@ -51,8 +51,7 @@ def leads_to(m: Draft, mm: int, vpn: int, pfn: int) -> bool:
 
 def release(m: Draft, op: ops.HandleRelease) -> Outcome:
     handle = handle_of(m, op.actor)
-    for _, pfn in handle.pages:
-        drop(m, op.actor, pfn, pin=handle.kind == "pin")
+    drop(m, op.actor, [pfn for _, pfn in handle.pages], pin=handle.kind == "pin")
     m.handles = m.handles.delete(op.actor)
     return Outcome()
 

@@ -7,7 +7,7 @@ publishing it copies them back; the machine it started from is untouched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from immutables import Map
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from .state import (
     Handle,
     HugeZero,
     Machine,
+    Pages,
     Pmd,
     Present,
     Process,
@@ -37,6 +38,7 @@ from .state import (
     walk,
 )
 from .state import vma_of as vma_of
+from .stretches import drop, fill
 
 
 class Draft(Frames):
@@ -59,7 +61,7 @@ class Draft(Frames):
         self.processes: Map[str, Process] = machine.processes
         self.mms = machine.mms
         self.tables = machine.tables
-        self.ghosts: Map[int, Map[int, Version]] = machine.ghosts
+        self.ghosts: Map[int, Pages[Version]] = machine.ghosts
         self.folios = machine.folios
         self.compounds = machine.compounds
         self.slots = machine.slots
@@ -91,7 +93,8 @@ class Draft(Frames):
         """What maps the page, as a PTE; for a part of a PMD its view (`huge` is set)."""
         table = self.tables[mm]
         # Most pages have a PTE of their own, and asking for it is cheaper than walking.
-        return table[vpn] if vpn in table else walk(table, self.config.huge, vpn)  # type: ignore[return-value]
+        entry = table.get(vpn)
+        return walk(table, self.config.huge, vpn) if entry is None else entry  # type: ignore[return-value]
 
     def set_pte(self, mm: int, vpn: int, pte: Pte) -> None:
         """Install a PTE. The view of a PMD changes the whole PMD."""
@@ -99,6 +102,13 @@ class Draft(Frames):
             self.set_pmd(mm, vpn, pte)
         else:
             self.tables = self.tables.set(mm, self.tables[mm].set(vpn, pte))
+
+    def set_ptes(self, mm: int, vpns: range, pte: Pte) -> None:
+        """`set_pte` of pages that are mapped alike (`alike`); `pte` is for the first of them."""
+        if isinstance(pte, Present | Zero) and pte.huge:
+            self.set_pmd(mm, vpns.start, pte)
+        else:
+            self.tables = self.tables.set(mm, fill(self.tables[mm], vpns, pte))
 
     def set_pmd(self, mm: int, vpn: int, pte: Present | Zero) -> None:
         by = vpn % self.config.huge
@@ -119,23 +129,17 @@ class Draft(Frames):
         firsts = range(pages.start - pages.start % huge, pages.stop, huge)
         return [first for first in firsts if type(table.get(~first)) in (Pmd, HugeZero)]
 
-    def mapped_as_one(self, mm: int, pages: range) -> Iterator[range]:
-        """`pages` in order: what one huge PMD maps of them as one range, all others one by one."""
-        huge, vpn = self.config.huge, pages.start
-        while vpn < pages.stop:
-            first = vpn - vpn % huge
-            one = type(self.tables[mm].get(~first)) is Pmd
-            after = min(pages.stop, first + huge) if one else vpn + 1
-            yield range(vpn, after)
-            vpn = after
-
-    def keep_tables(self, mm: int, area: Area, vpns: Iterable[int]) -> None:
+    def keep_tables(self, mm: int, area: Area, parts: Iterable[range]) -> None:
         """The page tables of these pages stay, emptied: no huge page may come there."""
         huge = self.config.huge
         if area.pages < huge:
             return
         table, stop = self.tables[mm], area.start + area.pages
-        firsts = {vpn - vpn % huge for vpn in vpns}
+        firsts = {
+            first
+            for vpns in parts
+            for first in range(vpns.start - vpns.start % huge, vpns.stop, huge)
+        }
         kept = dict.fromkeys(
             [~f for f in firsts if area.start <= f and f + huge <= stop and ~f not in table], TABLE
         )
@@ -183,10 +187,7 @@ class Draft(Frames):
 
     def forget_pages(self, mm: int, pages: range) -> None:
         """`forget`, for many pages."""
-        ghosts = self.ghosts[mm].mutate()
-        for vpn in pages:
-            ghosts.pop(vpn, None)
-        self.ghosts = self.ghosts.set(mm, ghosts.finish())
+        self.ghosts = self.ghosts.set(mm, drop(self.ghosts[mm], pages))
         for name, handle in self.handles.items():
             if handle.owner == mm and any(at in pages for at, _ in handle.pages):
                 left = tuple((-1 if at in pages else at, pfn) for at, pfn in handle.pages)

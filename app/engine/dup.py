@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
-from immutables import MapMutation
 from msgspec.structs import replace
 
 from . import large, reasons
-from .alike import allocate_alike, count_alike, entries_alike, only_appended, retell
+from .alike import allocate_alike, only_appended, retell
 from .draft import Draft, Violation
 from .reuse import is_exclusive, observed
 from .state import (
@@ -17,13 +14,16 @@ from .state import (
     Entry,
     Folio,
     Present,
+    Slot,
     Swapped,
     Vma,
     Zero,
     folio_of,
 )
+from .stretches import Stretch, stretches
 
-MutableTable = MapMutation[int, Entry]
+Theirs = list[Stretch[Entry]]
+"""What a child gets: neighbours that are alike, and the first of their entries."""
 
 
 def shared_page(page: Folio, mapping: tuple[int, int], clears: bool) -> Folio:
@@ -81,29 +81,27 @@ def shared_ptes(m: Draft, pte: Present) -> tuple[Present, Present]:
 
 
 def copy_present_pages(
-    m: Draft, old: int, new: int, vma: Vma, entries: list[tuple[int, Entry]], at: int,
-    theirs: dict[int, Entry],
-) -> int:  # fmt: skip
-    """Copy the page of `entries[at]`, and those behind it that are alike; returns how many those
-    are."""
-    vpn, pte = entries[at]
-    assert type(pte) is Present
+    m: Draft, old: int, new: int, vma: Vma, vpns: range, pte: Present, theirs: Theirs
+) -> int:
+    """Copy the first page of `vpns`, whose folios are alike, and if it may be an example the
+    others; returns how many were copied."""
     folio = m.folios[pte.pfn]
     lru, violations = m.lru, len(m.violations)
     said = len(m.events) if m.events is not None else 0
-    copy = theirs[vpn] = copy_present_page(m, old, new, vma, vpn, pte)
-    waits = folio.batch >= 0 or folio.batches
-    if waits or len(m.violations) > violations or not only_appended(m, lru, 1):
-        return 0
-    count = count_alike(m.folios, islice(entries, at + 1, None), vpn, pte, folio)
-    if not count or len(m.folios) + count > m.config.memory:
-        return 0
-    told = m.events[said:] if m.events is not None else ()
-    m.touched.update(allocate_alike(m, copy.pfn, count))
-    theirs.update(entries_alike(vpn, copy, count))
-    m.copies += count
-    retell(m, told, count, (pte.pfn, copy.pfn))
-    return count
+    copy = copy_present_page(m, old, new, vma, vpns.start, pte)
+    count = len(vpns) - 1
+    if (
+        folio.batch >= 0 or folio.batches or len(m.violations) > violations
+        or not only_appended(m, lru, 1) or len(m.folios) + count > m.config.memory
+    ):  # fmt: skip
+        count = 0
+    theirs.append((vpns.start, 1 + count, copy))
+    if count:
+        told = m.events[said:] if m.events is not None else ()
+        m.touched.update(allocate_alike(m, copy.pfn, count))
+        m.copies += count
+        retell(m, told, count, (pte.pfn, copy.pfn))
+    return 1 + count
 
 
 def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Present) -> Present:
@@ -138,31 +136,34 @@ def copy_present_page(m: Draft, old: int, new: int, vma: Vma, vpn: int, pte: Pre
     )
 
 
-def copy_nonpresent_pte(
-    m: Draft, old: int, vpn: int, entry: Entry, ours: MutableTable, theirs: dict[int, Entry]
+def copy_nonpresent_ptes(
+    m: Draft, old: int, stretch: Stretch[Entry], ours: Theirs, theirs: Theirs
 ) -> None:
     """Linux copy_nonpresent_pte(), and the zero page; markers and page tables stay behind."""
+    vpn, count, entry = stretch
     if type(entry) is Swapped:
-        copy_swap_pte(m, old, vpn, entry, ours, theirs)
+        copy_swap_ptes(m, old, vpn, count, entry, ours, theirs)
     elif type(entry) is Zero:
-        m.say(reasons.FORK_ZERO, old, vpn)
-        theirs[vpn] = Zero()
+        for at in range(vpn, vpn + count) if m.events is not None else ():
+            m.say(reasons.FORK_ZERO, old, at)
+        theirs.append((vpn, count, Zero()))
 
 
-def copy_swap_pte(
-    m: Draft, old: int, vpn: int, pte: Swapped, ours: MutableTable, theirs: dict[int, Entry]
+def copy_swap_ptes(
+    m: Draft, old: int, vpn: int, count: int, pte: Swapped, ours: Theirs, theirs: Theirs
 ) -> None:
-    """A swap entry: one more entry names the slot."""
-    slot = m.slots[pte.slot]
-    m.set_slot(pte.slot, replace(slot, count=slot.count + 1))
+    """Swap entries of slots in order: of each slot one more entry names it."""
     exclusive = pte.exclusive and not m.policy.fork_clears_swap
     reason = reasons.FORK_SWAP if pte.exclusive and not exclusive else reasons.FORK_SWAP_COUNT
-    m.say(reason, old, vpn, -1, slot.count + 1, slot=pte.slot)
+    by = vpn - pte.slot
+    slots: list[Stretch[Slot]] = []
+    for first, same, slot in stretches(m.slots, pte.slot, count):
+        slots.append((first, same, replace(slot, count=slot.count + 1)))
+        if slot.cache >= 0:
+            m.touched.update(range(slot.cache, slot.cache + same))
+        for at in range(first, first + same) if m.events is not None else ():
+            m.say(reason, old, at + by, -1, slot.count + 1, slot=at)
+    m.set_slots(slots)
     if exclusive != pte.exclusive:
-        ours[vpn] = replace(pte, exclusive=exclusive)
-    theirs[vpn] = replace(pte, exclusive=exclusive, uffd_wp=False)
-
-
-def set_folios(m: Draft, folios: dict[int, Folio]) -> None:
-    m.folios = m.folios.update(folios)
-    m.touched.update(folios)
+        ours.append((vpn, count, replace(pte, exclusive=exclusive)))
+    theirs.append((vpn, count, replace(pte, exclusive=exclusive, uffd_wp=False)))

@@ -1,11 +1,7 @@
-"""What stands in a page table: PTEs, and the PMDs of huge pages.
-
-A scenario's processes share no page table, so a table is one persistent map from vpn to entry.
-"""
+"""What stands in a page table: PTEs, and the PMDs of huge pages."""
 
 from __future__ import annotations
 
-from immutables import Map
 from msgspec import Struct
 
 
@@ -98,26 +94,6 @@ class PteTable(Struct, frozen=True, gc=False):
 
 Pte = Zero | Present | Swapped | Marker | Migrating
 Entry = Pte | Pmd | HugeZero | PteTable
-PageTable = Map[int, Entry]
-"""PTEs by vpn; the PMD of a PMD-sized range whose first page is `vpn` stands at ~vpn."""
-
 ZERO = Zero()
 HUGE_ZERO = Zero(huge=True)
 TABLE = PteTable()
-
-
-def walk(table: PageTable, huge: int, vpn: int) -> Pte | None:
-    """What maps this page, as a PTE: its own, or its part of the PMD that covers it."""
-    pte = table.get(vpn)
-    if pte is not None:
-        return pte  # type: ignore[return-value]
-    first = vpn - vpn % huge
-    pmd = table.get(~first)
-    if type(pmd) is Pmd:
-        return Present(
-            pmd.pfn + vpn - first, pmd.write, pmd.dirty, pmd.young, pmd.exclusive,
-            pmd.uffd_wp, pmd.soft_dirty, True,
-        )  # fmt: skip
-    if type(pmd) is HugeZero:
-        return Zero(pmd.uffd_wp, True)
-    return pmd if type(pmd) is Marker else None

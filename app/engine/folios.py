@@ -8,6 +8,7 @@ from immutables import Map
 from msgspec import Struct
 
 from .entries import Present
+from .pages import Pages
 
 GUP_PIN_COUNTING_BIAS = 1024
 """References that one FOLL_PIN takes on a small folio (include/linux/mm.h)."""
@@ -178,11 +179,23 @@ class Compound(Struct, frozen=True, gc=False):
         )
 
 
+class Slot(Struct, frozen=True, gc=False):
+    """One page of the swap device: how many entries name it, its cache frame (or -1), its bytes.
+
+    `ksm`: a KSM page was swapped out to it, so entries of different pages may name it.
+    """
+
+    count: int
+    data: Version
+    cache: int = -1
+    ksm: bool = False
+
+
 class Memory(Protocol):
     """A machine, or one that an operation is working on."""
 
     @property
-    def folios(self) -> Map[int, Folio]: ...
+    def folios(self) -> Pages[Folio]: ...
 
     @property
     def compounds(self) -> Map[int, Compound]: ...

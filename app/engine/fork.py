@@ -6,20 +6,21 @@ from immutables import Map
 from msgspec.structs import replace
 
 from . import huge, large, reasons
+from .blocks import nth
 from .draft import Draft
 from .dup import (
-    copy_nonpresent_pte,
+    Theirs,
+    copy_nonpresent_ptes,
     copy_present_pages,
     may_be_copied,
     say_shared,
-    set_folios,
     shared_page,
     shared_ptes,
 )
+from .pages import Pages
 from .state import (
     TABLE,
     Area,
-    Entry,
     Folio,
     HugeZero,
     Mm,
@@ -30,17 +31,18 @@ from .state import (
     Version,
     Vma,
 )
+from .stretches import Stretch, drop, extent, put_all, stretches
 
 
 def fork(m: Draft, parent: str, child: str) -> None:
     """A child with its own mm. Raises OutOfMemory when an early copy finds no frame."""
     old = m.processes[parent].mm
     new, copied = dup_mm(m, parent, child)
-    theirs: dict[int, Entry] = {}
+    theirs: Theirs = []
     for vma in copied:
         copy_huge_pmds(m, old, new, vma, theirs)
         copy_page_range(m, old, new, vma, theirs)
-    m.tables = m.tables.set(new, Map(theirs))
+    m.tables = m.tables.set(new, put_all(Map(), theirs))
     forget_get_promises(m, old)
 
 
@@ -101,94 +103,101 @@ def dup_area(m: Draft, name: str, area: Area, old: int, copied: list[Vma]) -> tu
     return (area if result == area.vmas else replace(area, vmas=result)), plain
 
 
-def drop_ghosts(ghosts: Map[int, Version], area: Area) -> Map[int, Version]:
+def drop_ghosts(ghosts: Pages[Version], area: Area) -> Pages[Version]:
     """Pages of DONTFORK and WIPEONFORK VMAs are not inherited."""
-    gone = [
-        vpn
-        for vma in area.vmas
-        if vma.dontfork or vma.wipeonfork
-        for vpn in range(vma.lo, vma.hi)
-        if vpn in ghosts
-    ]
-    for vpn in gone:
-        ghosts = ghosts.delete(vpn)
+    for vma in area.vmas:
+        if vma.dontfork or vma.wipeonfork:
+            ghosts = drop(ghosts, range(vma.lo, vma.hi))
     return ghosts
 
 
-def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
+def copy_page_range(m: Draft, old: int, new: int, vma: Vma, theirs: Theirs) -> None:
     """Linux copy_pte_range(): every entry of one VMA, in order of address."""
     table = m.tables[old]
-    ours = table.mutate()
-    if vma.hi - vma.lo <= 2 * len(table):
-        entries = [(v, pte) for v in range(vma.lo, vma.hi) if (pte := table.get(v)) is not None]
-    else:
-        entries = sorted((v, p) for v, p in table.items() if vma.lo <= v < vma.hi)
-    careful = m.policy.fork_copies_pinned and m.mms[old].has_pinned
-    clears = m.policy.fork_clears
-    compounds = m.compounds
-    pinned = {head for head in compounds if compounds[head].maybe_pinned} if compounds else ()
-    large_folios: dict[int, list[int]] = {}
-    shared: dict[int, Folio] = {}
-    before, after, by = None, None, 0
-    at = 0
-    while at < len(entries):
-        vpn, pte = entries[at]
-        at += 1
+    entries = list(stretches(table, vma.lo, vma.hi - vma.lo))
+    policy = m.policy
+    careful = policy.fork_copies_pinned and m.mms[old].has_pinned
+    ours: Theirs = []
+    owed: list[Stretch[Folio]] = []
+    large_folios: dict[int, tuple[int, int]] = {}
+    for vpn, left, pte in entries:
         if type(pte) is not Present:
-            copy_nonpresent_pte(m, old, vpn, pte, ours, theirs)
+            copy_nonpresent_ptes(m, old, (vpn, left, pte), ours, theirs)
             continue
-        pfn = pte.pfn
-        copied = careful and may_be_copied(m, old, pte)
-        if shared and (copied or pfn in shared):
-            set_folios(m, shared)
-            shared = {}
-        if copied:
-            at += copy_present_pages(m, old, new, vma, entries, at - 1, theirs)
-            continue
-        folio = m.folios[pfn]
-        if after is None or folio is not before or by != vpn - pfn:
-            before, by = folio, vpn - pfn
-            after = shared_page(folio, (new, by), clears)
-        shared[pfn] = after
-        head = folio.head
-        if head >= 0 and head not in pinned:
-            large_folios.setdefault(head, []).append(vpn)
-        else:
-            if m.events is not None:
-                say_shared(m, old, vpn, pte)
-            if head >= 0:
-                large.add_mappings(m, head, new, 1)
-        mine, theirs[vpn] = shared_ptes(m, pte)
-        if mine is not pte:
-            ours[vpn] = mine
-    set_folios(m, shared)
+        while left:
+            pfn = pte.pfn
+            count = extent(m.folios, range(pfn, pfn + left)) if left > 1 else 1
+            folio = m.folios[pfn]
+            copied = careful and may_be_copied(m, old, pte)
+            if owed and (copied or folio.ksm):
+                # KSM maps one page many times: look again, at what it has become.
+                m.set_folios(owed)
+                owed = []
+                continue
+            if copied:
+                vpns = range(vpn, vpn + count)
+                count = copy_present_pages(m, old, new, vma, vpns, pte, theirs)
+            else:
+                shared = shared_page(folio, (new, vpn - pfn), policy.fork_clears)
+                owed.append((pfn, count, shared))
+                if folio.head >= 0 or m.events is not None:
+                    count_shared(m, old, new, (vpn, count, pte), large_folios)
+                mine, other = shared_ptes(m, pte)
+                if mine is not pte:
+                    ours.append((vpn, count, mine))
+                theirs.append((vpn, count, other))
+            vpn, left = vpn + count, left - count
+            if left:
+                pte = nth(pte, count)
+    if owed:
+        m.set_folios(owed)
+    for head, (first, count) in large_folios.items():
+        large.add_mappings(m, head, new, count)
+        m.say(reasons.FORK_SHARES_PTES, old, first, head, count)
     copy_page_tables(m, old, vma, entries, theirs)
-    for head, vpns in large_folios.items():
-        large.add_mappings(m, head, new, len(vpns))
-        m.say(reasons.FORK_SHARES_PTES, old, vpns[0], head, len(vpns))
-    m.tables = m.tables.set(old, ours.finish())
+    if ours:
+        m.tables = m.tables.set(old, put_all(table, ours))
 
 
-def copy_page_tables(
-    m: Draft, old: int, vma: Vma, entries: list[tuple[int, Entry]], theirs: dict[int, Entry]
+def count_shared(
+    m: Draft,
+    old: int,
+    new: int,
+    stretch: Stretch[Present],
+    large_folios: dict[int, tuple[int, int]],
 ) -> None:
+    """The shared pages of a large folio are counted, and told of, as one; a pinned one's each."""
+    vpn, count, pte = stretch
+    head = m.folios[pte.pfn].head
+    if head >= 0 and not m.compounds[head].maybe_pinned:
+        first, before = large_folios.get(head, (vpn, 0))
+        large_folios[head] = first, before + count
+        return
+    for by in range(count):
+        say_shared(m, old, vpn + by, nth(pte, by))
+        if head >= 0:
+            large.add_mappings(m, head, new, 1)
+
+
+def copy_page_tables(m: Draft, old: int, vma: Vma, copied: Theirs, theirs: Theirs) -> None:
     """Linux copy_pmd_range(): where the parent has a page table the child gets one, even empty."""
     huge, table = m.config.huge, m.tables[old]
     area = next(a for a in m.mms[old].areas.values() if a.start <= vma.lo < a.start + a.pages)
     if area.pages < huge:
         return
-    firsts = {vpn - vpn % huge for vpn, _ in entries}
-    firsts.update(
-        first
-        for first in range(vma.lo - vma.lo % huge, vma.hi, huge)
-        if type(table.get(~first)) is PteTable
+    firsts = dict.fromkeys(
+        first for vpn, count, _ in copied for first in range(vpn - vpn % huge, vpn + count, huge)
     )
+    for first in range(vma.lo - vma.lo % huge, vma.hi, huge):
+        if type(table.get(~first)) is PteTable:
+            firsts[first] = None
+    given = {key for key, _, _ in theirs}
     for first in firsts:
-        if area.start <= first and first + huge <= area.start + area.pages:
-            theirs.setdefault(~first, TABLE)
+        if area.start <= first and first + huge <= area.start + area.pages and ~first not in given:
+            theirs.append((~first, 1, TABLE))
 
 
-def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Entry]) -> None:
+def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: Theirs) -> None:
     """Linux copy_huge_pmd() and copy_hugetlb_page_range() of every huge PMD of one VMA."""
     if vma.hi - vma.lo < m.config.huge:
         return
@@ -196,19 +205,19 @@ def copy_huge_pmds(m: Draft, old: int, new: int, vma: Vma, theirs: dict[int, Ent
         pmd = m.tables[old][~first]
         if type(pmd) is HugeZero:
             m.say(reasons.FORK_HUGE_ZERO, old, first)
-            theirs[~first] = HugeZero()
+            theirs.append((~first, 1, HugeZero()))
             continue
         assert type(pmd) is Pmd
         if copies_pinned_pmd(m, old, pmd):
             if not vma.hugetlb:
                 m.say(reasons.FORK_SPLITS, old, first, pmd.pfn)
                 large.split_pmd(m, old, first)
-                theirs[~first] = TABLE
+                theirs.append((~first, 1, TABLE))
                 continue
             head = huge.hugetlb_alloc(m, new, first, huge.contents(m, pmd.pfn))
             m.copies += m.config.huge
             m.say(reasons.HUGETLB_FORK_COPIES, old, first, pmd.pfn, to=head)
-            theirs[~first] = huge.fresh_pmd(m, head, vma)
+            theirs.append((~first, 1, huge.fresh_pmd(m, head, vma)))
             continue
         share_pmd(m, old, new, first, pmd, theirs)
 
@@ -224,7 +233,7 @@ def copies_pinned_pmd(m: Draft, old: int, pmd: Pmd) -> bool:
     )
 
 
-def share_pmd(m: Draft, old: int, new: int, first: int, pmd: Pmd, theirs: dict[int, Entry]) -> None:
+def share_pmd(m: Draft, old: int, new: int, first: int, pmd: Pmd, theirs: Theirs) -> None:
     """One reference and one mapcount more; both PMDs are read-only."""
     policy = m.policy
     m.say(reasons.FORK_SHARES_PMD, old, first, pmd.pfn)
@@ -235,7 +244,8 @@ def share_pmd(m: Draft, old: int, new: int, first: int, pmd: Pmd, theirs: dict[i
     exclusive = pmd.exclusive and not policy.fork_clears
     m.set_entry(old, ~first, replace(pmd, write=write, exclusive=exclusive))
     large.add_pmd(m, pmd.pfn, new, first)
-    theirs[~first] = replace(pmd, write=write, exclusive=exclusive, young=False, uffd_wp=False)
+    copy = replace(pmd, write=write, exclusive=exclusive, young=False, uffd_wp=False)
+    theirs.append((~first, 1, copy))
 
 
 def forget_get_promises(m: Draft, mm: int) -> None:

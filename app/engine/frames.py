@@ -20,6 +20,7 @@ from .state import (
     Config,
     Folio,
     Mm,
+    Pages,
     PageTable,
     Slot,
     Version,
@@ -28,6 +29,7 @@ from .state import (
     ptes_of,
     vma_of,
 )
+from .stretches import Stretch, drop_all, put_all
 
 T = TypeVar("T")
 
@@ -96,13 +98,13 @@ class Frames:
     copies: int
     cpu: int
     events: list[Event] | None
-    folios: Map[int, Folio]
+    folios: Pages[Folio]
     lru: tuple[tuple[int | tuple[int, str], ...], ...]
     mms: Map[int, Mm]
     next_pfn: int
     next_slot: int
     policy: Policy
-    slots: Map[int, Slot]
+    slots: Pages[Slot]
     tables: Map[int, PageTable]
     touched: set[int]
     violations: list[Violation]
@@ -134,6 +136,25 @@ class Frames:
     def set_folio(self, pfn: int, folio: Folio) -> None:
         self.folios = self.folios.set(pfn, folio)
         self.touched.add(pfn)
+
+    def set_folios(self, pages: list[Stretch[Folio]]) -> None:
+        self.folios = put_all(self.folios, pages)
+        touched = self.touched
+        for pfn, count, _ in pages:
+            if count == 1:
+                touched.add(pfn)
+            else:
+                touched.update(range(pfn, pfn + count))
+
+    def drop_folios(self, parts: list[tuple[int, int]]) -> None:
+        """Free frames: the first, and how many."""
+        self.folios = drop_all(self.folios, parts)
+        touched = self.touched
+        for pfn, count in parts:
+            if count == 1:
+                touched.add(pfn)
+            else:
+                touched.update(range(pfn, pfn + count))
 
     def alloc(self, folio: Folio) -> int:
         """A frame for `folio`, which waits in this CPU's lru_add batch.
@@ -210,24 +231,29 @@ class Frames:
         lru[cpu] = ()
         self.lru = tuple(lru)
         self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
-        folios = self.folios
+        kept: list[Stretch[Folio]] = []
+        behind = -1
         before, after = None, None
         for entry in batch:
-            if type(entry) is int:
-                folio = folios[entry]
-                if after is None or folio is not before:
-                    before, after = folio, replace(folio, batch=-1)
-                folio = after
-                if folio.maps:
-                    self.folios = folios = folios.set(entry, folio)
-                    self.touched.add(entry)
-                else:
-                    self.put(entry, folio)
-                    folios = self.folios
-            else:
-                assert type(entry) is tuple
+            if type(entry) is tuple:
+                self.set_folios(kept)
                 self.leave_batch(cpu, *entry)
-                folios = self.folios
+                kept, behind = [], -1
+                continue
+            assert type(entry) is int
+            folio = self.folios[entry]
+            if after is None or folio is not before:
+                before, after = folio, replace(folio, batch=-1)
+            if not after.maps:
+                self.put(entry, after)
+            elif entry == behind and kept[-1][2] is after:
+                first, count, _ = kept[-1]
+                kept[-1] = (first, count + 1, after)
+                behind += 1
+            else:
+                kept.append((entry, 1, after))
+                behind = entry + 1
+        self.set_folios(kept)
 
     def leave_batch(self, cpu: int, pfn: int, name: str) -> None:
         """Linux lru_lazyfree() and __munlock_folio(): put off until the batch is drained."""
@@ -283,6 +309,12 @@ class Frames:
         self.slots = self.slots.delete(folio.slot)
         self.put(pfn, replace(folio, slot=-1, dirty=True))
         return True
+
+    def set_slots(self, slots: list[Stretch[Slot]]) -> None:
+        """`set_slot` for many; the swap cache is the caller's to touch."""
+        self.slots = put_all(self.slots, slots)
+        for slot, count, _ in slots:
+            self.touched.update(range(~(slot + count - 1), ~slot + 1))
 
     def put_swap(self, slot: int) -> None:
         """Drop one swap entry (free_swap_and_cache): the last one frees an unmapped cache folio."""

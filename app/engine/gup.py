@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .alike import together
-from .draft import Draft, vma_of, without
+from .draft import Draft, vma_of
 from .faults import do_wp_page, make_writable, read_fault
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import ZERO_PFN, Area, Compound, Folio, Handle, Present, Pte, Vma, Zero, mapcount
+from .stretches import extent
 
 Shares = TypeVar("Shares", Folio, Compound)
 
@@ -134,6 +135,9 @@ def hold_pages(
     pin = kind == "pin"
     taken: list[tuple[int, int]] = []
 
+    def again(value: Compound, count: int) -> Compound:
+        return taken_by(value, name, pin=pin, count=count)
+
     def take(vpn: int) -> int:
         pte = get_user_page(m, mm, area, vpn, pin=pin, write=write, longterm=longterm)
         return grab(m, mm, vpn, pte, name, pin=pin)
@@ -146,14 +150,13 @@ def hold_pages(
                 pfn = take(vpn)
             else:
                 here = range(vpn, min(pages.stop, vma.hi))
-                pfn, done = together(m, mm, vma, here, take)
+                pfn, done = together(m, mm, vma, here, take, again)
             step = 0 if pfn == ZERO_PFN else 1
             taken += [(vpn + i, pfn + i * step) for i in range(done)]
             pages = pages[done:]
     except Failed:
         if kind != "splice" or not taken:
-            for _, pfn in taken:
-                drop(m, name, pfn, pin=pin)
+            drop(m, name, [pfn for _, pfn in taken], pin=pin)
             raise
     finally:
         if pin and not m.mms[mm].has_pinned:
@@ -178,29 +181,57 @@ def grab(m: Draft, mm: int, vpn: int, pte: Present | Zero, name: str, *, pin: bo
     return pte.pfn
 
 
-def taken_by(folio: Shares, name: str, *, pin: bool) -> Shares:
+def taken_by(folio: Shares, name: str, *, pin: bool, count: int = 1) -> Shares:
+    names: tuple[str, ...] = (name,) * count
     if pin:
-        return replace(folio, pins=(*folio.pins, name), referenced=True)
-    return replace(folio, gets=(*folio.gets, name), referenced=True)
+        return replace(folio, pins=(*folio.pins, *names), referenced=True)
+    return replace(folio, gets=(*folio.gets, *names), referenced=True)
 
 
-def given_back(folio: Shares, name: str, *, pin: bool) -> Shares:
-    if pin:
-        return replace(folio, pins=without(folio.pins, name))
-    return replace(folio, gets=without(folio.gets, name))
+def given_back(folio: Shares, name: str, *, pin: bool, count: int = 1) -> Shares:
+    left = list(folio.pins if pin else folio.gets)
+    for _ in range(count):
+        left.remove(name)
+    return replace(folio, pins=tuple(left)) if pin else replace(folio, gets=tuple(left))
 
 
-def drop(m: Draft, name: str, pfn: int, *, pin: bool) -> None:
-    """Linux unpin_user_page() or put_page()."""
-    if pfn == ZERO_PFN:
-        return
+def drop(m: Draft, name: str, pfns: list[int], *, pin: bool) -> None:
+    """Linux unpin_user_pages(), or put_page() of each."""
+    at = 0
+    while at < len(pfns):
+        pfn, count = pfns[at], 1
+        while pfn != ZERO_PFN and at + count < len(pfns) and pfns[at + count] == pfn + count:
+            count += 1
+        at += count
+        while count and pfn != ZERO_PFN:
+            done = drop_alike(m, name, pfn, count, pin=pin)
+            pfn, count = pfn + done, count - done
+
+
+def drop_alike(m: Draft, name: str, pfn: int, count: int, *, pin: bool) -> int:
+    """Give back the first of `count` frames in order, and those that go with it; how many.
+
+    Who reads the explanation is told of each, with what is left then.
+    """
     page = m.folios[pfn]
-    if page.head < 0:
-        folio = given_back(page, name, pin=pin)
-        m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
-        m.put(pfn, folio)
-    else:
-        value = given_back(m.compounds[page.head], name, pin=pin)
+    if m.events is not None:
+        count = 1
+    if page.head >= 0:
+        head = page.head
+        count = min(count, head + m.compounds[head].pages - pfn)
+        value = given_back(m.compounds[head], name, pin=pin, count=count)
         m.say(reasons.PUT, -1, -1, pfn, name, value.refcount)
-        large.leave(m, page.head, value)
-        m.touched.add(pfn)
+        large.leave(m, head, value)
+        m.touched.update(range(pfn, pfn + count))
+        return count
+    if count > 1:
+        count = extent(m.folios, range(pfn, pfn + count))
+    folio = given_back(page, name, pin=pin)
+    m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
+    if count == 1:
+        m.put(pfn, folio)
+    elif folio.maps or folio.held:
+        m.set_folios([(pfn, count, folio)])
+    else:
+        m.drop_folios([(pfn, count)])
+    return count

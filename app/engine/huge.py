@@ -22,6 +22,7 @@ from .state import (
     Zero,
     exclusive_bit,
 )
+from .stretches import extent, stretches
 
 
 def first_of(m: Draft, vpn: int) -> int:
@@ -39,11 +40,7 @@ def may_be_huge(m: Draft, mm: int, vpn: int, vma: Vma) -> bool:
     if ~first in table:
         return False
     pages = range(first, first + m.config.huge)
-    return (
-        not any(vpn in pages for vpn in table)
-        if len(table) < len(pages)
-        else not any(vpn in table for vpn in pages)
-    )
+    return first not in table and extent(table, pages) == len(pages)
 
 
 def do_huge_pmd_anonymous_page(
@@ -141,10 +138,12 @@ def may_reuse_huge(m: Draft, mm: int, vpn: int, head: int, pte: Present) -> bool
 
 def max_mapcount(m: Draft, head: int, value: Compound) -> int:
     """Linux page_trans_huge_map_swapcount() up to 5.8: the largest of its pages' counts."""
-    most = max(len(m.folios[pfn].maps) for pfn in range(head, head + value.pages))
+    pages = stretches(m.folios, head, value.pages)
+    most = max(len(page.maps) for _, _, page in pages)
     entries = 0
     if value.slot >= 0:
-        entries = max(m.slots[s].count for s in range(value.slot, value.slot + value.pages))
+        slots = stretches(m.slots, value.slot, value.pages)
+        entries = max(slot.count for _, _, slot in slots)
     return len(value.maps) + most + entries
 
 
@@ -164,8 +163,10 @@ def reuse_huge(
     return view(m, mm, vpn)
 
 
-def contents(m: Draft, head: int) -> list[Version]:
-    return [m.folios[pfn].data for pfn in range(head, head + m.compounds[head].pages)]
+def contents(m: Draft, head: int) -> list[tuple[int, Version]]:
+    """How many pages of the folio, in order, hold what."""
+    pages = stretches(m.folios, head, m.compounds[head].pages)
+    return [(count, page.data) for _, count, page in pages]
 
 
 def copy_huge(m: Draft, mm: int, vpn: int, vma: Vma, head: int) -> Present | None:
@@ -246,7 +247,7 @@ def hugetlb_shared_fault(
 
 
 def hugetlb_alloc(
-    m: Draft, mm: int, first: int, data: list[Version] | None = None,
+    m: Draft, mm: int, first: int, data: list[tuple[int, Version]] | None = None,
     *, inode: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     head = large.alloc(m, mm, first, data, hugetlb=True, inode=inode)

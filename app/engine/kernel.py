@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from . import access, advice, collapse, ksm, large, migrate, reasons, swaplarge, swapout
 from . import operations as ops
 from .draft import Draft
+from .neighbours import neighbours
 from .outcome import Failed, Outcome
 from .state import Present, folio_of
 
@@ -74,8 +75,7 @@ def do_split(m: Draft, op: ops.Split) -> Outcome:
         m.lru_add_drain(cpu)
     found = False
     refused: dict[int, str] = {}
-    for vpn in access.pages_of(area, op.place):
-        pte = m.pte(mm, vpn)
+    for _, pte in neighbours(m, mm, access.pages_of(area, op.place)):
         head = m.folios[pte.pfn].head if type(pte) is Present else -1
         if head < 0 or head in refused:
             continue

@@ -6,14 +6,14 @@ under the head's frame number. A PMD maps all of it with one reference and one m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from immutables import MapMutation
 from msgspec.structs import astuple, replace
 
 from . import reasons
-from .equal import by_key, change_pages
+from .neighbours import change_pages
 from .state import (
     TABLE,
     ZEROES,
@@ -27,6 +27,7 @@ from .state import (
     Zero,
     ptes_of,
 )
+from .stretches import Stretch, drop, fill, put_all, stretches
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 
 
 def alloc(
-    m: Frames, mm: int, first: int, data: list[Version] | None = None, *, hugetlb: bool = False,
-    mlocked: bool = False, inode: tuple[int, int] | None = None,
+    m: Frames, mm: int, first: int, data: Iterable[tuple[int, Version]] | None = None,
+    *, hugetlb: bool = False, mlocked: bool = False, inode: tuple[int, int] | None = None,
 ) -> int:  # fmt: skip
     """A large folio that one PMD of `mm` maps; returns its head, or -1 without free memory.
 
-    With an `inode` it is shared memory, which is nobody's own.
+    With an `inode` it is shared memory, which is nobody's own. `data`: how many pages hold what.
 
     Large folios do not wait in an LRU batch (folio_batch_add() moves them at once).
     """
@@ -50,13 +51,18 @@ def alloc(
     head = m.next_pfn
     m.next_pfn = head + pages
     frames = range(head, head + pages)
+    page = Folio(ZEROES, head=head, anon=inode is None)
     if data is None:
-        body = dict.fromkeys(frames, Folio(ZEROES, head=head, anon=inode is None))
+        m.folios = fill(m.folios, frames, page)
     else:
-        body = {pfn: Folio(value, head=head) for pfn, value in zip(frames, data, strict=True)}
+        at, parts = head, []
+        for count, version in data:
+            if count:
+                parts.append((at, count, replace(page, data=version)))
+            at += count
+        m.folios = put_all(m.folios, parts)
     if m.policy.sets_page and inode is None:
-        body[head] = replace(body[head], exclusive=True)
-    m.folios = m.folios.update(body)
+        m.folios = m.folios.set(head, replace(m.folios[head], exclusive=True))
     m.compounds = m.compounds.set(
         head,
         Compound(
@@ -81,10 +87,7 @@ def set_compound(m: Frames, head: int, value: Compound) -> None:
         m.compounds = m.compounds.set(head, value)
         return
     m.say(reasons.FREED, -1, -1, head)
-    folios = m.folios.mutate()
-    for pfn in range(head, head + value.pages):
-        del folios[pfn]
-    m.folios = folios.finish()
+    m.folios = drop(m.folios, range(head, head + value.pages))
     m.compounds = m.compounds.delete(head)
 
 
@@ -134,12 +137,14 @@ def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
     leave(m, page.head, fewer_ptes(m.compounds[page.head], mm, 1))
 
 
-def unmap_pages(m: Frames, head: int, mm: int, mapped: list[tuple[int, int]]) -> None:
-    """All at once: the (pfn, vpn) of PTEs of `mm` that map pages of one folio."""
-    for at, pfns in by_key((vpn - pfn, pfn) for pfn, vpn in mapped).items():
-        m.folios = change_pages(m.folios, pfns, partial(unmapped, gone=(mm, at)))
-    value = fewer_ptes(m.compounds[head], mm, len(mapped))
-    m.say(reasons.ZAPPED_PTES, mm, mapped[0][1], head, len(mapped))
+def unmap_pages(m: Frames, head: int, mm: int, parts: list[tuple[range, range]]) -> None:
+    """All at once: the (pages, frames) of PTEs of `mm` that map pages of one folio."""
+    for vpns, frames in parts:
+        gone = (mm, vpns.start - frames.start)
+        m.folios = change_pages(m.folios, frames, partial(unmapped, gone=gone))
+    count = sum(len(vpns) for vpns, _ in parts)
+    value = fewer_ptes(m.compounds[head], mm, count)
+    m.say(reasons.ZAPPED_PTES, mm, parts[0][0].start, head, count)
     leave(m, head, value)
 
 
@@ -169,14 +174,10 @@ def leave(m: Frames, head: int, value: Compound) -> None:
 def free_swap(m: Frames, head: int) -> bool:
     """Linux folio_free_swap(): leave the swap cache, unless a page of it is still an entry."""
     value = m.compounds[head]
-    slots = range(value.slot, value.slot + value.pages)
-    if any(m.slots[slot].count for slot in slots):
+    if any(slot.count for _, _, slot in stretches(m.slots, value.slot, value.pages)):
         return False
     m.say(reasons.SWAPCACHE_FREED, -1, -1, head, slot=value.slot)
-    mutation = m.slots.mutate()
-    for slot in slots:
-        del mutation[slot]
-    m.slots = mutation.finish()
+    m.slots = drop(m.slots, range(value.slot, value.slot + value.pages))
     set_compound(m, head, replace(value, slot=-1, dirty=True))
     return True
 
@@ -188,10 +189,10 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     """Linux __split_huge_pmd_locked(): one PMD becomes PTEs with the same bits; never fails."""
     pmd = m.tables[mm][~first]
     pages = m.config.huge
-    entries: dict[int, Entry] = {~first: TABLE}
+    table = m.tables[mm].set(~first, TABLE)
+    vpns = range(first, first + pages)
     if type(pmd) is HugeZero:
-        entries.update(dict.fromkeys(range(first, first + pages), Zero(pmd.uffd_wp)))
-        m.tables = m.tables.set(mm, m.tables[mm].update(entries))
+        m.tables = m.tables.set(mm, fill(table, vpns, Zero(pmd.uffd_wp)))
         m.say(reasons.SPLIT_HUGE_ZERO, mm, first, -1, pages)
         return
     assert type(pmd) is Pmd
@@ -199,10 +200,12 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     head = pmd.pfn
     distributes = m.policy.split_distributes
     bit = m.folios[head].exclusive
-    _, write, dirty, young, owned, uffd_wp, soft_dirty = astuple(pmd)
-    for i in range(pages):
-        exclusive = owned and (distributes or not i)
-        entries[first + i] = Present(head + i, write, dirty, young, exclusive, uffd_wp, soft_dirty)
+    entry: Entry = Present(*astuple(pmd))
+    if pmd.exclusive and not distributes:
+        table = fill(table, vpns, replace(entry, exclusive=False)).set(first, entry)
+    else:
+        table = fill(table, vpns, entry)
+    m.tables = m.tables.set(mm, table)
     m.folios = change_pages(
         m.folios,
         range(head, head + pages),
@@ -212,7 +215,6 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
             exclusive=page.exclusive or (bit and distributes),
         ),
     )
-    m.tables = m.tables.set(mm, m.tables[mm].update(entries))
     value = m.compounds[head]
     maps = tuple(at for at in value.maps if at != (mm, first))
     value = add_owner(replace(value, ptes=value.ptes + pages), mm, pages)
@@ -229,24 +231,39 @@ def split_partial(m: Draft, mm: int, pages: range) -> None:
             split_pmd(m, mm, first)
 
 
+def locking(m: Frames) -> set[int]:
+    """The mms that have locked something."""
+    return {
+        mm
+        for mm, space in m.mms.items()
+        if any(vma.locked for area in space.areas.values() for vma in area.vmas)
+    }
+
+
 def map_zero_filled(m: Draft, head: int) -> None:
     """Linux try_to_map_unused_to_zeropage(): the split gives no page to what is all zeroes."""
-    tables: dict[int, MapMutation[int, Entry]] = {}
-    gone: dict[int, list[tuple[int, int]]] = {}
-    for pfn in range(head, head + m.compounds[head].pages):
-        page = m.folios[pfn]
-        for mm, vpn in ptes_of(page, pfn) if page.data.value == 0 else ():
-            if m.locked(mm, vpn):
-                continue
-            if mm not in tables:
-                tables[mm] = m.tables[mm].mutate()
-            pte = tables[mm][vpn]
-            assert type(pte) is Present
-            tables[mm][vpn] = Zero(pte.uffd_wp)
-            gone.setdefault(mm, []).append((pfn, vpn))
+    gone: dict[int, list[tuple[range, range]]] = {}
+    asked = locking(m)
+    for pfn, count, page in stretches(m.folios, head, m.compounds[head].pages):
+        if page.data.value:
+            continue
+        for mm, by in page.maps:
+            # What is locked is asked page by page.
+            some = [(pfn, count)] if mm not in asked else [(pfn + i, 1) for i in range(count)]
+            for at, same in some:
+                if mm not in asked or not m.locked(mm, at + by):
+                    vpns, frames = range(at + by, at + by + same), range(at, at + same)
+                    gone.setdefault(mm, []).append((vpns, frames))
     for mm, mapped in gone.items():
-        m.tables = m.tables.set(mm, tables[mm].finish())
-        m.say(reasons.SPLIT_TO_ZERO, mm, mapped[0][1], head, len(mapped))
+        table = m.tables[mm]
+        zeroed: list[Stretch[Entry]] = []
+        for vpns, _ in mapped:
+            for vpn, count, pte in stretches(table, vpns.start, len(vpns)):
+                assert type(pte) is Present
+                zeroed.append((vpn, count, Zero(pte.uffd_wp)))
+        m.tables = m.tables.set(mm, put_all(table, zeroed))
+        count = sum(len(vpns) for vpns, _ in mapped)
+        m.say(reasons.SPLIT_TO_ZERO, mm, mapped[0][0].start, head, count)
         unmap_pages(m, head, mm, mapped)
 
 
@@ -270,41 +287,33 @@ def split_folio(m: Draft, head: int) -> str:
             return ""
     value = m.compounds[head]
     keeps = m.policy.bit == "page" and m.policy.migration_keeps
-    locking = {
-        mm
-        for mm, space in m.mms.items()
-        if any(vma.locked for area in space.areas.values() for vma in area.vmas)
-    }
-    bodies: dict[int, Folio] = {}
-    unused: list[int] = []
-    before, after = None, None
-    for pfn in range(head, head + value.pages):
-        page = m.folios[pfn]
-        slot = value.slot + pfn - head if value.slot >= 0 else -1
-        if not page.maps and (slot < 0 or not m.slots[slot].count):
-            unused.append(pfn)
-            if slot >= 0:
-                m.slots = m.slots.delete(slot)
-            continue
-        if after is None or page is not before or locking or slot >= 0:
-            before = page
-            maps = ptes_of(page, pfn) if locking else ()
-            after = Folio(
+    asked = locking(m)
+    pfns = range(head, head + value.pages)
+    bodies: list[Stretch[Folio]] = []
+    for first, count, page in stretches(m.folios, head, value.pages):
+        # Each page has a slot of its own, and is locked by itself.
+        alike = value.slot < 0 and not any(mm in asked for mm, _ in page.maps)
+        for pfn in range(first, first + count, count if alike else 1):
+            slot = value.slot + pfn - head if value.slot >= 0 else -1
+            if not page.maps and (slot < 0 or not m.slots[slot].count):
+                if slot >= 0:
+                    m.slots = m.slots.delete(slot)
+                continue
+            locked = value.mlocked or (
+                not alike and any(m.locked(mm, vpn) for mm, vpn in ptes_of(page, pfn))
+            )
+            body = Folio(
                 page.data,
                 page.maps,
                 page.exclusive and keeps,
                 slot=slot,
                 swapbacked=value.swapbacked,
                 dirty=value.dirty,
-                mlocked=value.mlocked or any(m.locked(mm, v) for mm, v in maps if mm in locking),
+                mlocked=locked,
             )
-        bodies[pfn] = after
-    folios = m.folios.mutate()
-    folios.update(bodies)
-    for pfn in unused:
-        del folios[pfn]
-    m.folios = folios.finish()
+            bodies.append((pfn, count if alike else 1, body))
+    m.folios = put_all(drop(m.folios, pfns), bodies)
     m.compounds = m.compounds.delete(head)
-    m.touched.update(range(head, head + value.pages))
+    m.touched.update(pfns)
     m.say(reasons.SPLIT_FOLIO, -1, -1, head, value.pages, value.refcount)
     return ""

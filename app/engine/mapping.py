@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
-from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,16 +13,19 @@ from . import large, reasons
 from .alike import together
 from .draft import Draft, vma_of
 from .faults import make_writable, read_fault
+from .neighbours import neighbours
 from .outcome import Failed
 from .reuse import is_exclusive
 from .state import (
     Area,
     Marker,
     Present,
+    Pte,
     Swapped,
     Vma,
     ptes_of,
 )
+from .stretches import every_stretch
 from .zap import zap_entries, zap_pages
 
 ALIGN = 512
@@ -78,12 +80,17 @@ def add_area(m: Draft, mm: int, name: str, area: Area) -> None:
     )
 
 
+def needs_fault(pte: Pte | None, *, write: bool) -> bool:
+    if write:
+        return type(pte) is not Present or not pte.write
+    return pte is None or type(pte) is Swapped or type(pte) is Marker
+
+
 def populate(m: Draft, mm: int, vma: Vma, write: bool, vpn: int) -> None:
     pte = m.pte(mm, vpn)
     if write:
-        if type(pte) is not Present or not pte.write:
-            make_writable(m, mm, vpn, vma, pte)
-    elif pte is None or type(pte) is Swapped or type(pte) is Marker:
+        make_writable(m, mm, vpn, vma, pte)
+    else:
         read_fault(m, mm, vpn, vma, pte)
 
 
@@ -100,7 +107,10 @@ def populate_pages(m: Draft, mm: int, name: str, pages: range, *, write: bool) -
             if not (vma.writable if write else vma.readable):
                 raise Failed("EINVAL", f"protection {vma.prot}")
             here = range(pages.start, min(pages.stop, vma.hi))
-            _, done = together(m, mm, vma, here, partial(populate, m, mm, vma, write))
+            part, pte = next(neighbours(m, mm, here))
+            done = len(part)
+            if needs_fault(pte, write=write):
+                _, done = together(m, mm, vma, here, partial(populate, m, mm, vma, write))
             pages = pages[done:]
     except Failed as failed:
         raise Failed("EFAULT", failed.reason) if failed.error == "SIGBUS" else failed from failed
@@ -126,7 +136,7 @@ def exit_mm(m: Draft, mm: int) -> None:
     areas = m.mms[mm].areas.values()
     m.tables = m.tables.delete(mm)
     zap_entries(
-        m, mm, sorted(table.items(), key=itemgetter(0)),
+        m, mm, every_stretch(table),
         lambda vpn: vma_of(next(a for a in areas if a.start <= vpn < a.start + a.pages), vpn),
     )  # fmt: skip
     m.mms = m.mms.delete(mm)
@@ -315,10 +325,9 @@ def apply_vma_lock_flags(m: Draft, mm: int, name: str, pages: range, *, locked: 
             continue
         change_vmas(m, mm, name, part, locked=locked)
         m.lru_add_drain(m.cpu)
-        for vpn in part:
-            pte = m.pte(mm, vpn)
+        for same, pte in neighbours(m, mm, part):
             if type(pte) is Present:
-                set_mlocked(m, pte, locked)
+                set_mlocked(m, pte, len(same), locked)
         m.lru_add_drain(m.cpu)
 
 
@@ -336,12 +345,19 @@ def mapped_up_to_hole(m: Draft, mm: int, name: str, pages: range) -> Iterator[Vm
         raise Failed("ENOMEM", "part of the range is not mapped")
 
 
-def set_mlocked(m: Draft, pte: Present, locked: bool) -> None:
-    """Linux mlock_folio(): a large folio is mlocked through its PMD, not by single pages."""
+def set_mlocked(m: Draft, pte: Present, count: int, locked: bool) -> None:
+    """Linux mlock_folio() of pages that are mapped alike, `pte` the first.
+
+    A large folio is mlocked through its PMD, not by single pages.
+    """
     page = m.folios[pte.pfn]
     if page.head < 0:
-        still = any(m.locked(mm, vpn) for mm, vpn in ptes_of(page, pte.pfn))
-        m.set_folio(pte.pfn, replace(page, mlocked=locked or still))
+        asked = large.locking(m)
+        for pfn in range(pte.pfn, pte.pfn + count) if not locked and asked else ():
+            still = any(m.locked(mm, vpn) for mm, vpn in ptes_of(page, pfn))
+            m.set_folio(pfn, replace(m.folios[pfn], mlocked=still))
+        if locked or not asked:
+            m.set_folios([(pte.pfn, count, replace(page, mlocked=locked))])
     elif pte.huge or not locked:
         value = m.compounds[page.head]
         if value.mlocked != locked:

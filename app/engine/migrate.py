@@ -6,8 +6,10 @@ from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft
+from .neighbours import mapped_alike
 from .reuse import is_exclusive
-from .state import Entry, Present, folio_of, ptes_of
+from .state import Folio, Present, folio_of
+from .stretches import Stretch, drop, fill, put_all, stretches
 
 
 def migrate(m: Draft, mm: int, pages: range) -> tuple[int, list[str]]:
@@ -72,15 +74,13 @@ def move_mappings(m: Draft, old: int, new: int) -> None:
     head = m.folios[old].head
     count = m.compounds[head].pages if head >= 0 else 1
     keeps = m.policy.migration_keeps
-    entries: dict[int, dict[int, Entry]] = {}
-    for pfn in range(old, old + count):
-        for mm, vpn in ptes_of(m.folios[pfn], pfn):
-            pte = m.tables[mm][vpn]
+    for pfn, same, page in mapped_alike(m, old, count):
+        for mm, at in page.maps:
+            pte = m.tables[mm][pfn + at]
             assert type(pte) is Present
             back = replace(pte, pfn=pfn + by, exclusive=pte.exclusive and keeps)
-            entries.setdefault(mm, {})[vpn] = back
-    for mm, theirs in entries.items():
-        m.tables = m.tables.set(mm, m.tables[mm].update(theirs))
+            vpns = range(pfn + at, pfn + at + same)
+            m.tables = m.tables.set(mm, fill(m.tables[mm], vpns, back))
     if head < 0:
         return
     for mm, first in m.compounds[head].maps:
@@ -93,26 +93,22 @@ def move_frames(m: Draft, old: int, new: int, count: int) -> None:
     """folio_migrate_mapping() and folio_migrate_copy(): references, bytes and flags follow."""
     head = m.folios[old].head
     keeps = m.policy.migration_keeps
-    folios = m.folios.mutate()
+    slot = folio_of(m, old).slot
     by = new - old
-    before, after = None, None
-    for i in range(count):
-        page = folios.pop(old + i)
-        if after is None or page is not before:
-            before = page
-            after = replace(
-                page,
-                maps=tuple([(mm, at - by) for mm, at in page.maps]),
-                exclusive=page.exclusive and keeps,
-                head=new if head >= 0 else -1,
-            )
-        folios[new + i] = after
-        slot = page.slot if head < 0 else m.compounds[head].slot + i
-        if (page.slot if head < 0 else m.compounds[head].slot) >= 0:
-            m.slots = m.slots.set(slot, replace(m.slots[slot], cache=new + i))
+    moved: list[Stretch[Folio]] = []
+    for pfn, same, page in stretches(m.folios, old, count):
+        maps = tuple([(mm, at - by) for mm, at in page.maps])
+        exclusive = page.exclusive and keeps
+        after = replace(page, maps=maps, exclusive=exclusive, head=new if head >= 0 else -1)
+        moved.append((pfn + by, same, after))
         if page.inode is not None:
-            m.inodes = m.inodes.set(page.inode, new + i)
-    m.folios = folios.finish()
+            m.inodes = m.inodes.set(page.inode, pfn + by)
+    m.folios = put_all(drop(m.folios, range(old, old + count)), moved)
+    if slot >= 0:
+        m.slots = put_all(m.slots, [
+            (at, same, replace(value, cache=new + at - slot))
+            for at, same, value in stretches(m.slots, slot, count)
+        ])  # fmt: skip
     m.touched.update((*range(old, old + count), *range(new, new + count)))
     if head >= 0:
         value = m.compounds[head]

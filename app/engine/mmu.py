@@ -44,8 +44,12 @@ def load(machine: Machine, op: Read) -> Step | None:
         return None
     if type(pte) is not Present or not pte.young:
         return None
-    vma = find(area, vpn)
-    if vma is None or vma.prot == "none":
+    for vma in area.vmas:
+        if vma.lo <= vpn < vma.hi:
+            break
+    else:
+        return None
+    if vma.prot == "none":
         return None
     after = replace(machine, clock=machine.clock + 1)
     return Step(after, Outcome(machine.folios[pte.pfn].data.value, None, None, 0))
@@ -66,8 +70,12 @@ def store(machine: Machine, op: Write) -> Step | None:
         return None
     if type(pte) is not Present or not (pte.write and pte.dirty and pte.young):
         return None
-    vma = find(area, vpn)
-    if vma is None or vma.prot != "rw" or vma.shared:
+    for vma in area.vmas:
+        if vma.lo <= vpn < vma.hi:
+            break
+    else:
+        return None
+    if vma.prot != "rw" or vma.shared:
         return None
     clock = machine.clock + 1
     pfn = pte.pfn

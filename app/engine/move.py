@@ -8,7 +8,8 @@ from . import ksm, large, reasons
 from .draft import Draft
 from .mapping import add_area, new_range, refuse_part_of_hugetlb, split_vmas
 from .outcome import Failed
-from .state import Area, Entry, Folio, HugeZero, Marker, Pmd, Present, PteTable, Swapped, Vma, Zero
+from .state import TABLE, Area, Entry, HugeZero, Marker, Pmd, Present, PteTable, Swapped, Vma, Zero
+from .stretches import Stretch, drop, put_all, stretches
 
 
 def mremap(m: Draft, mm: int, name: str, pages: range, target: str) -> None:
@@ -85,38 +86,28 @@ def move_pmd(m: Draft, mm: int, first: int, to: int) -> None:
 
 def move_pages(m: Draft, mm: int, pages: range, by: int) -> None:
     """The PTEs, what the pages must hold, and the handles on them go `by` pages further."""
-    table = m.tables[mm].mutate()
-    folios: dict[int, Folio] = {}
-    before, after, at = None, None, 0
-    for vpn in pages:
-        pte = table.get(vpn)
-        if pte is None:
-            continue
-        del table[vpn]
-        moved = moved_pte(pte)
-        if moved is not None:
-            table[vpn + by] = moved
-        if type(pte) is not Present:
-            continue
-        pfn = pte.pfn
-        folio = folios.get(pfn) or m.folios[pfn]
-        if after is None or folio is not before or at != vpn - pfn:
-            before, at = folio, vpn - pfn
-            old, new = (mm, at), (mm, at + by)
-            after = replace(folio, maps=tuple([new if one == old else one for one in folio.maps]))
-        folios[pfn] = after
+    moved: list[Stretch[Entry]] = []
+    first, length = pages.start, len(pages)
+    for vpn, count, pte in stretches(m.tables[mm], first, length):
+        after = moved_pte(pte)
+        if after is not None:
+            moved.append((vpn + by, count, after))
+        if type(pte) is Present:
+            to = vpn - pte.pfn + by
+            old, new = (mm, to - by), (mm, to)
+            # One by one: KSM maps one page many times.
+            for pfn, same, folio in list(stretches(m.folios, pte.pfn, count)):
+                maps = tuple([new if one == old else one for one in folio.maps])
+                m.set_folios([(pfn, same, replace(folio, maps=maps))])
+    table = put_all(drop(m.tables[mm], pages), moved)
     huge = m.config.huge
-    for first in range(-(-pages.start // huge) * huge, pages.stop - huge + 1, huge):
-        if type(table.get(~first)) is PteTable and by % huge == 0:
-            table[~(first + by)] = table.pop(~first)
-    m.tables = m.tables.set(mm, table.finish())
-    m.folios = m.folios.update(folios)
-    m.touched.update(folios)
-    ghosts = m.ghosts[mm].mutate()
-    for vpn in pages:
-        if (owed := ghosts.pop(vpn, None)) is not None:
-            ghosts[vpn + by] = owed
-    m.ghosts = m.ghosts.set(mm, ghosts.finish())
+    for at in range(-(-pages.start // huge) * huge, pages.stop - huge + 1, huge):
+        if type(table.get(~at)) is PteTable and by % huge == 0:
+            table = table.delete(~at).set(~(at + by), TABLE)
+    m.tables = m.tables.set(mm, table)
+    ghosts = m.ghosts[mm]
+    owed = [(vpn + by, same, version) for vpn, same, version in stretches(ghosts, first, length)]
+    m.ghosts = m.ghosts.set(mm, put_all(drop(ghosts, pages), owed))
     if m.handles:
         for vpn in pages:
             m.let_go(mm, vpn, vpn + by)

@@ -7,11 +7,13 @@ cost and not what the machine holds. Spurious copies (S1) are noted where the co
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from immutables import Map
 
 from .draft import Violation, vma_of
+from .neighbours import mapped_alike
 from .policy import Policy
 from .state import (
     ZERO_PFN,
@@ -31,6 +33,7 @@ from .state import (
     mappings,
     walk,
 )
+from .stretches import every_stretch, extent
 
 Key = tuple[object, ...]
 Seen = Sequence[tuple[int, int, Pte | None]]
@@ -48,9 +51,10 @@ class SwapEntries:
         if self.found is None:
             self.found = {}
             for mm, table in self.machine.tables.items():
-                for vpn, pte in table.items():
+                for vpn, count, pte in every_stretch(table):
                     if type(pte) is Swapped:
-                        self.found.setdefault(pte.slot, []).append((mm, vpn))
+                        for by in range(count):
+                            self.found.setdefault(pte.slot + by, []).append((mm, vpn + by))
         return self.found.get(slot, [])
 
 
@@ -82,12 +86,18 @@ class Audit:
         fresh: list[Violation] = []
         swapped = SwapEntries(machine)
         # In order, not as a set has them: of a store that many see the first witness is told.
-        for subject in sorted(touched, key=lambda at: (at < 0, at)):
-            found = dict(
-                self.frame(machine, subject, swapped, device)
-                if subject >= 0
-                else slot_marks(machine, self.policy, ~subject, swapped)
-            )
+        frames = sorted(at for at in touched if at >= 0)
+        at = 0
+        while at < len(frames):
+            pfn = frames[at]
+            at += 1
+            found = dict(self.frame(machine, pfn, swapped, device))
+            if found or self.broken:
+                fresh += self.compare(pfn, found)
+            elif at < len(frames):
+                at = bisect_left(frames, pfn + alike(machine, pfn, frames[-1] + 1 - pfn))
+        for subject in sorted(at for at in touched if at < 0):
+            found = dict(slot_marks(machine, self.policy, ~subject, swapped))
             if found or self.broken:
                 fresh += self.compare(subject, found)
         for name in self.concerned(machine, touched):
@@ -114,7 +124,7 @@ class Audit:
         if racing or self.racing:
             return [*gone, *machine.handles]
         names = dict.fromkeys((*gone, *self.on_zero_page))
-        for pfn in touched:
+        for pfn in touched if machine.handles else ():
             if pfn in machine.folios:
                 folio = folio_of(machine, pfn)
                 names.update(dict.fromkeys((*folio.pins, *folio.gets)))
@@ -160,6 +170,23 @@ class Audit:
             if not busy:
                 found += exclusivity(machine, self.policy, pfn, folio, seen, slot)
         return found
+
+
+def alike(machine: Machine, pfn: int, count: int) -> int:
+    """How many of `count` frames from `pfn` on an audit cannot tell from the first.
+
+    What a handle or a swap slot is asked of is asked of each page.
+    """
+    folio = machine.folios.get(pfn)
+    if folio is None:
+        return 1 if machine.handles else extent(machine.folios, range(pfn, pfn + count))
+    holder = folio_of(machine, pfn)
+    if machine.flights or holder.gets or holder.pins or folio.ksm or slot_of(machine, pfn) >= 0:
+        return 1
+    _, count, _ = next(mapped_alike(machine, pfn, count))
+    for mm, vpn in mappings(machine, pfn):
+        count = min(count, extent(machine.ghosts[mm], range(vpn, vpn + count)))
+    return count
 
 
 def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]]:

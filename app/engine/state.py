@@ -17,26 +17,28 @@ from .entries import Entry as Entry
 from .entries import HugeZero as HugeZero
 from .entries import Marker as Marker
 from .entries import Migrating as Migrating
-from .entries import PageTable as PageTable
 from .entries import Pmd as Pmd
 from .entries import Present as Present
 from .entries import Pte as Pte
 from .entries import PteTable as PteTable
 from .entries import Swapped as Swapped
 from .entries import Zero as Zero
-from .entries import walk as walk
 from .flight import Flight as Flight
 from .folios import GUP_PIN_COUNTING_BIAS as GUP_PIN_COUNTING_BIAS
 from .folios import ZEROES as ZEROES
 from .folios import Compound as Compound
 from .folios import Folio as Folio
 from .folios import Memory as Memory
+from .folios import Slot as Slot
 from .folios import Version as Version
 from .folios import exclusive_bit as exclusive_bit
 from .folios import folio_of as folio_of
 from .folios import mapcount as mapcount
 from .folios import mappings as mappings
 from .folios import ptes_of as ptes_of
+from .pages import Pages as Pages
+from .tables import PageTable as PageTable
+from .tables import walk as walk
 
 NOT_CACHED = -(1 << 40)
 """Stands in `Machine.inodes` for a page of a file that reclaim dropped from the page cache."""
@@ -139,18 +141,6 @@ class Process(Struct, frozen=True, gc=False):
     vfork: bool = False
 
 
-class Slot(Struct, frozen=True, gc=False):
-    """One page of the swap device: how many entries name it, its cache frame (or -1), its bytes.
-
-    `ksm`: a KSM page was swapped out to it, so entries of different pages may name it.
-    """
-
-    count: int
-    data: Version
-    cache: int = -1
-    ksm: bool = False
-
-
 class Handle(Struct, frozen=True, gc=False):
     """A reference taken through GUP and held outside the page tables.
 
@@ -193,10 +183,10 @@ class Machine(Struct, frozen=True, gc=False):
     processes: Map[str, Process]
     mms: Map[int, Mm]
     tables: Map[int, PageTable]
-    ghosts: Map[int, Map[int, Version]]
-    folios: Map[int, Folio]
+    ghosts: Map[int, Pages[Version]]
+    folios: Pages[Folio]
     compounds: Map[int, Compound]
-    slots: Map[int, Slot]
+    slots: Pages[Slot]
     handles: Map[str, Handle]
     inodes: Map[tuple[int, int], int]
     lru: tuple[tuple[int | tuple[int, str], ...], ...]
@@ -211,12 +201,14 @@ class Machine(Struct, frozen=True, gc=False):
 
 def boot(config: Config, first: str) -> Machine:
     """One process with nothing mapped, on CPU 0."""
+    table: PageTable = Map()
+    ghosts: Pages[Version] = Map()
     return Machine(
         config=config,
         processes=Map({first: Process(0)}),
         mms=Map({0: Mm(Map())}),
-        tables=Map({0: Map()}),
-        ghosts=Map({0: Map()}),
+        tables=Map({0: table}),
+        ghosts=Map({0: ghosts}),
         folios=Map(),
         compounds=Map(),
         slots=Map(),

@@ -23,6 +23,10 @@ HANDLERS: dict[type[Operation], Handler] = {
     **tasks.HANDLERS, **devices.HANDLERS, **kernel.HANDLERS, **schedule.HANDLERS,
 }  # fmt: skip
 
+ACCESSES: dict[type[Operation], Callable[[Machine, Any], Step | None]] = {
+    ops.Read: mmu.load, ops.Write: mmu.store,
+}  # fmt: skip
+
 
 def par(m: Draft, op: ops.Par) -> Outcome:
     """A `par` block without a schedule: its lines one after the other (`scenario-language.md`).
@@ -49,16 +53,12 @@ def step(machine: Machine, op: Operation, policy: Policy, *, explain: bool = Tru
     What a kernel answers with a signal or errno is an outcome. Raises NotModelled for an
     operation of the language that the machine does not have yet.
     """
-    hit = None
-    if type(op) is ops.Read:
-        hit = mmu.load(machine, op)
-    elif type(op) is ops.Write:
-        hit = mmu.store(machine, op)
-    if hit is not None:
+    kind = type(op)
+    if kind in ACCESSES and (hit := ACCESSES[kind](machine, op)) is not None:
         return hit
-    handler = HANDLERS.get(type(op))
+    handler = HANDLERS.get(kind)
     if handler is None:
-        raise NotModelled(type(op).__name__.lower())
+        raise NotModelled(kind.__name__.lower())
     m = Draft(machine, policy, explain=explain)
     try:
         outcome = handler(m, op)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from msgspec.structs import replace
 
 from . import large, reasons
 from .draft import Draft
-from .state import Entry, Folio, Present, Slot, Swapped, ptes_of
+from .neighbours import change_pages, mapped_alike
+from .state import Entry, Folio, Present, Slot, Swapped
+from .stretches import Stretch, drop, drop_all, put_all, stretches
 
 
 def shrink_large(m: Draft, head: int) -> str:
@@ -40,23 +43,42 @@ def discard(m: Draft, head: int) -> str:
     for mm, first in m.compounds[head].maps:
         large.split_pmd(m, mm, first)
     pages = m.compounds[head].pages
-    for pfn in range(head, head + pages):
-        for mm, vpn in ptes_of(m.folios[pfn], pfn):
-            value = m.compounds[head]
-            pte = m.tables[mm][vpn]
-            assert type(pte) is Present
-            if pte.dirty or value.dirty:
-                m.say(reasons.REDIRTIED, mm, vpn, head, "dirty")
-                large.set_compound(m, head, replace(value, swapbacked=True))
-                return "written since MADV_FREE"
-            if value.refcount != value.mapcount:
-                why = f"refcount {value.refcount} > {value.mapcount}"
-                m.say(reasons.REDIRTIED, mm, vpn, head, why)
-                return "somebody else holds it"
-            m.clear_pte(mm, vpn)
-            large.unmap_page(m, pfn, mm, vpn)
-            m.forget(mm, vpn)
+    for first, count, page in mapped_alike(m, head, pages):
+        # By one owner alone it does not matter when a page goes; else each is counted as it does.
+        alone = len(page.maps) == 1 and not m.compounds[head].shared and not m.handles
+        some = count if alone else 1
+        for pfn in range(first, first + count, some):
+            for mm, by in page.maps:
+                vpns = range(pfn + by, pfn + by + some)
+                if why := discard_ptes(m, head, mm, vpns):
+                    return why
     m.say(reasons.DISCARDED_LARGE, -1, -1, -1, pages)
+    return ""
+
+
+def discard_ptes(m: Draft, head: int, mm: int, vpns: range) -> str:
+    """Take these PTEs, which are alike, off a large folio; why they stay, or ""."""
+    value = m.compounds[head]
+    vpn = vpns.start
+    pte = m.tables[mm][vpn]
+    assert type(pte) is Present
+    if pte.dirty or value.dirty:
+        m.say(reasons.REDIRTIED, mm, vpn, head, "dirty")
+        large.set_compound(m, head, replace(value, swapbacked=True))
+        return "written since MADV_FREE"
+    if value.refcount != value.mapcount:
+        why = f"refcount {value.refcount} > {value.mapcount}"
+        m.say(reasons.REDIRTIED, mm, vpn, head, why)
+        return "somebody else holds it"
+    m.tables = m.tables.set(mm, drop(m.tables[mm], vpns))
+    gone = partial(large.unmapped, gone=(mm, vpn - pte.pfn))
+    frames = range(pte.pfn, pte.pfn + len(vpns))
+    m.folios = change_pages(m.folios, frames, gone)
+    m.touched.update(frames)
+    large.leave(m, head, large.fewer_ptes(value, mm, len(vpns)))
+    for at in vpns if m.handles else ():
+        m.let_go(mm, at)
+    m.ghosts = m.ghosts.set(mm, drop(m.ghosts[mm], vpns))
     return ""
 
 
@@ -68,9 +90,10 @@ def add_to_swap(m: Draft, head: int) -> bool:
         return False
     first = m.next_slot
     m.next_slot = first + value.pages
-    folios, by = m.folios, head - first
-    slots = range(first, first + value.pages)
-    m.slots = m.slots.update({at: Slot(0, folios[at + by].data, at + by) for at in slots})
+    m.slots = put_all(m.slots, [
+        (first + pfn - head, count, Slot(0, page.data, pfn))
+        for pfn, count, page in stretches(m.folios, head, value.pages)
+    ])  # fmt: skip
     large.set_compound(m, head, replace(value, slot=first, dirty=True))
     m.say(reasons.TO_SWAP, -1, -1, head, slot=first)
     return True
@@ -81,17 +104,15 @@ def unmap_pages(m: Draft, head: int) -> str:
     value = m.compounds[head]
     policy = m.policy
     refuses = policy.unmap_checks_pinned and value.maybe_pinned
-    folios, slots = m.folios, m.slots
-    to_slot = value.slot - head
-    bodies: dict[int, Folio] = {}
-    counts: dict[int, Slot] = {}
-    entries: dict[int, dict[int, Entry]] = {}
+    slots, to_slot = m.slots, value.slot - head
+    bodies: list[Stretch[Folio]] = []
+    counts: list[Stretch[Slot]] = []
+    entries: dict[int, list[Stretch[Entry]]] = {}
     marked: Counter[int] = Counter()
     why = ""
-    before, after = None, None
-    for pfn in range(head, head + value.pages):
-        page = folios[pfn]
-        owned, unmapped = page.exclusive, 0
+    for pfn, some, page in mapped_alike(m, head, value.pages):
+        count, owned = some, page.exclusive
+        gone: list[tuple[int, int, Swapped]] = []
         for mm, by in page.maps:
             pte = m.tables[mm][by + pfn]
             assert type(pte) is Present
@@ -99,29 +120,31 @@ def unmap_pages(m: Draft, head: int) -> str:
             if refuses and exclusive:
                 m.say(reasons.UNMAP_KEEPS, mm, by + pfn, pfn)
                 why = f"may be pinned: pincount {value.pincount}"
+                # Pages are taken in order: what stands behind the one that stays is not reached.
+                count = 1
                 break
             remembered = exclusive and policy.swap_exclusive
             entry = Swapped(pfn + to_slot, remembered, pte.uffd_wp, pte.soft_dirty)
-            entries.setdefault(mm, {})[by + pfn] = entry
+            gone.append((mm, by + pfn, entry))
             owned = owned and not policy.swapout_clears
-            unmapped += 1
-            marked[mm] += remembered
-        if unmapped:
-            if after is None or page is not before or why:
-                before = page
-                after = replace(page, maps=page.maps[unmapped:], exclusive=owned)
-            bodies[pfn] = after
-            slot = slots[pfn + to_slot]
-            counts[pfn + to_slot] = replace(slot, count=slot.count + unmapped)
+        for mm, vpn, entry in gone:
+            entries.setdefault(mm, []).append((vpn, count, entry))
+            marked[mm] += entry.exclusive * count
+        if gone:
+            after = replace(page, maps=page.maps[len(gone) :], exclusive=owned)
+            bodies.append((pfn, count, after))
+            counts += [
+                (at, same, replace(slot, count=slot.count + len(gone)))
+                for at, same, slot in stretches(slots, pfn + to_slot, count)
+            ]
         if why:
             break
-    m.folios, m.slots = folios.update(bodies), slots.update(counts)
-    m.touched.update(bodies)
-    m.touched.update([~slot for slot in counts])
-    for mm, gone in entries.items():
-        m.tables = m.tables.set(mm, m.tables[mm].update(gone))
-    for mm, gone in entries.items():
-        count = len(gone)
+    m.set_folios(bodies)
+    m.set_slots(counts)
+    for mm, stretched in entries.items():
+        m.tables = m.tables.set(mm, put_all(m.tables[mm], stretched))
+    for mm, stretched in entries.items():
+        count = sum(same for _, same, _ in stretched)
         value = m.compounds[head]
         value = large.drop_owner(replace(value, ptes=value.ptes - count), mm, count)
         large.set_compound(m, head, replace(value, partly=value.mapcount > 0))
@@ -135,22 +158,17 @@ def remove_mapping(m: Draft, head: int) -> None:
     if value is None or value.slot < 0 or value.mapcount:
         return
     freed = value.refcount == value.pages
-    written: dict[int, Slot] = {}
-    unused: list[int] = []
-    for i in range(value.pages):
-        slot = m.slots[value.slot + i]
-        data = m.folios[head + i].data
-        if not freed:
-            written[value.slot + i] = replace(slot, data=data)
-        elif slot.count:
-            written[value.slot + i] = replace(slot, data=data, cache=-1)
-        else:
-            unused.append(value.slot + i)
-    slots = m.slots.mutate()
-    slots.update(written)
-    for number in unused:
-        del slots[number]
-    m.slots = slots.finish()
+    written: list[Stretch[Slot]] = []
+    unused: list[tuple[int, int]] = []
+    for pfn, count, page in stretches(m.folios, head, value.pages):
+        for at, same, slot in stretches(m.slots, value.slot + pfn - head, count):
+            if not freed:
+                written.append((at, same, replace(slot, data=page.data)))
+            elif slot.count:
+                written.append((at, same, replace(slot, data=page.data, cache=-1)))
+            else:
+                unused.append((at, same))
+    m.slots = put_all(drop_all(m.slots, unused), written)
     if not freed:
         m.say(reasons.STAYS_CACHED, -1, -1, head)
         return

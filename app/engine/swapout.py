@@ -5,8 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from . import large, reasons, swaplarge
+from .alike import retell
+from .blocks import nth
 from .draft import Draft, vma_of, without
+from .neighbours import mapped_alike, neighbours
 from .state import NOT_CACHED, Area, Folio, Marker, Present, Slot, Swapped, folio_of, ptes_of
+from .stretches import fill, stretches
 
 
 def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
@@ -17,19 +21,21 @@ def pageout(m: Draft, mm: int, area: Area, pages: range) -> list[str]:
     """
     kept = split_for(m, mm, pages)
     skipped: list[str] = []
-    chosen: list[int] = []
-    for part in m.mapped_as_one(mm, pages):
+    chosen: list[tuple[int, int]] = []
+    for part, _ in neighbours(m, mm, pages):
         why, pfn = may_pageout(m, mm, area, part.start, kept)
+        large = pfn >= 0 and m.folios[pfn].head >= 0
         if why:
-            for vpn in part:
-                m.say(reasons.SWAP_SKIPS, mm, vpn, pfn, why)
+            step = 0 if pfn < 0 or large else 1
+            for i, vpn in enumerate(part):
+                m.say(reasons.SWAP_SKIPS, mm, vpn, pfn + i * step, why)
             skipped.append(why)
-        elif pfn not in chosen[-1:]:
-            chosen.append(pfn)
-    for pfn in chosen:
-        why = shrink_folio(m, pfn, m.cpu)
-        if why:
-            skipped.append(why)
+        elif large and (pfn, 1) not in chosen[-1:]:
+            chosen.append((pfn, 1))
+        elif not large:
+            chosen.append((pfn, len(part)))
+    for pfn, count in chosen:
+        skipped += shrink_folios(m, pfn, count, m.cpu)
     return skipped
 
 
@@ -59,7 +65,7 @@ def may_pageout(m: Draft, mm: int, area: Area, vpn: int, kept: dict[int, str]) -
     if folio.mapcount != 1:
         return f"shared: mapcount {folio.mapcount}", pte.pfn
     if folio.mlocked:
-        return "locked in memory", pte.pfn
+        return LOCKED, pte.pfn
     return "", pte.pfn
 
 
@@ -70,7 +76,7 @@ def may_pageout_large(m: Draft, head: int) -> str:
         return "hugetlb pages are not swapped"
     if value.shared or value.mapcount not in (1, value.pages):
         return f"shared, or not all of it: mapcount {value.mapcount}"
-    return "locked in memory" if value.mlocked else ""
+    return LOCKED if value.mlocked else ""
 
 
 def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
@@ -82,9 +88,8 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
     if not m.compounds:
         return refused
     whole: set[int] = set()
-    for part in m.mapped_as_one(mm, pages):
+    for part, pte in neighbours(m, mm, pages):
         vpn = part.start
-        pte = m.pte(mm, vpn)
         if type(pte) is not Present or m.folios[pte.pfn].head < 0:
             continue
         head = m.folios[pte.pfn].head
@@ -105,8 +110,11 @@ def split_for(m: Draft, mm: int, pages: range) -> dict[int, str]:
 
 def all_here(m: Draft, mm: int, first: int, head: int, pages: int) -> bool:
     """Does this mm map every page of the folio in order from `first`?"""
-    return m.pmds(mm, range(first, first + pages)) == [first] or all(
-        type(pte := m.pte(mm, first + i)) is Present and pte.pfn == head + i for i in range(pages)
+    if m.pmds(mm, range(first, first + pages)) == [first]:
+        return True
+    parts = list(stretches(m.tables[mm], first, pages))
+    return sum(count for _, count, _ in parts) == pages and all(
+        type(pte) is Present and pte.pfn - head == vpn - first for vpn, _, pte in parts
     )
 
 
@@ -115,22 +123,65 @@ def reclaim(m: Draft, mm: int, pages: range) -> list[str]:
     for cpu in range(m.config.cpus):
         m.lru_add_drain(cpu)
     skipped: list[str] = []
-    for vpn in pages:
-        pte = m.pte(mm, vpn)
-        if type(pte) is not Present:
-            if type(pte) is Swapped:
-                continue
-            why = "no page to reclaim"
-            m.say(reasons.SWAP_SKIPS, mm, vpn, -1, why)
-        elif folio_of(m, pte.pfn).mlocked:
-            why = "locked in memory"
-            m.say(reasons.SWAP_SKIPS, mm, vpn, pte.pfn, why)
-        else:
+    while pages:
+        part, pte = next(neighbours(m, mm, pages))
+        if type(pte) is Present and folio_of(m, pte.pfn).mlocked:
+            for i, vpn in enumerate(part):
+                m.say(reasons.SWAP_SKIPS, mm, vpn, pte.pfn + i, LOCKED)
+            skipped.append(LOCKED)
+        elif type(pte) is Present:
+            # Of a large folio each page asks again, if it is still there.
+            part = part[:1] if m.folios[pte.pfn].head >= 0 else part
             # The reclaiming thread does not run where the tasks do.
-            why = shrink_folio(m, pte.pfn, m.config.cpus - 1)
+            skipped += shrink_folios(m, pte.pfn, len(part), m.config.cpus - 1)
+        elif type(pte) is not Swapped:
+            for vpn in part:
+                m.say(reasons.SWAP_SKIPS, mm, vpn, -1, "no page to reclaim")
+            skipped.append("no page to reclaim")
+        pages = pages[len(part) :]
+    return skipped
+
+
+LOCKED = "locked in memory"
+
+
+def shrink_folios(m: Draft, pfn: int, count: int, cpu: int) -> list[str]:
+    """`shrink_folio` of frames in order; returns why those that stay mapped do."""
+    skipped: list[str] = []
+    while count > 1:
+        _, same, folio = next(mapped_alike(m, pfn, count))
+        slot, lru, violations = m.next_slot, m.lru, len(m.violations)
+        said = len(m.events) if m.events is not None else 0
+        why = shrink_folio(m, pfn, cpu)
+        done = 1
         if why:
             skipped.append(why)
+        elif (
+            m.next_slot == slot + 1 and slot in m.slots and m.slots[slot].cache < 0
+            and folio.inode is None and pfn not in m.folios
+            and m.lru is lru and len(m.violations) == violations
+        ):  # fmt: skip
+            done += swap_others(m, pfn, folio, slot, min(same - 1, m.config.slots - len(m.slots)))
+            if m.events is not None:
+                retell(m, m.events[said:], done - 1, (pfn,))
+        pfn, count = pfn + done, count - done
+    if count and (why := shrink_folio(m, pfn, cpu)):
+        skipped.append(why)
     return skipped
+
+
+def swap_others(m: Draft, pfn: int, folio: Folio, slot: int, count: int) -> int:
+    """What became of the page in frame `pfn`, now in `slot`, becomes of `count` alike behind it."""
+    if count <= 0:
+        return 0
+    m.next_slot += count
+    m.set_slots([(slot + 1, count, nth(m.slots[slot], 1))])
+    for mm, by in folio.maps:
+        entry = m.tables[mm][pfn + by]
+        vpns = range(pfn + by, pfn + by + count + 1)
+        m.tables = m.tables.set(mm, fill(m.tables[mm], vpns, entry))
+    m.drop_folios([(pfn + 1, count)])
+    return count
 
 
 def shrink_folio(m: Draft, pfn: int, cpu: int) -> str:
@@ -244,7 +295,7 @@ def discard(m: Draft, pfn: int, mm: int, vpn: int, pte: Present, folio: Folio) -
     m.say(reasons.DISCARDED, mm, vpn, pfn)
     m.clear_pte(mm, vpn)
     area = next(a for a in m.mms[mm].areas.values() if a.start <= vpn < a.start + a.pages)
-    m.keep_tables(mm, area, (vpn,))
+    m.keep_tables(mm, area, [range(vpn, vpn + 1)])
     m.unmap_page(pfn, mm, vpn, None)
     m.forget(mm, vpn)
     return ""

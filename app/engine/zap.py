@@ -7,9 +7,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from . import large, reasons
+from .blocks import nth
 from .draft import Draft, vma_of, without
 from .reasons import Reason
 from .state import Area, Entry, Folio, Pmd, Present, Swapped, Vma, folio_of
+from .stretches import Stretch, drop, put_all, stretches
+
+Entries = list[Stretch[Entry]]
 
 
 def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
@@ -18,14 +22,15 @@ def zap_pages(m: Draft, mm: int, area: Area, pages: range) -> None:
     for key in pmd_keys(m, mm, pages):
         zap_key(m, mm, key, None)
     table = m.tables[mm]
-    present = [(vpn, table[vpn]) for vpn in pages if vpn in table]
-    left = table.mutate()
-    for vpn, _ in present:
-        del left[vpn]
-    m.tables = m.tables.set(mm, left.finish())
+    present = list(stretches(table, pages.start, len(pages)))
+    m.tables = m.tables.set(mm, drop(table, pages))
     huge = m.config.huge
-    whole = range(-(-pages.start // huge) * huge, pages.stop // huge * huge)
-    m.keep_tables(mm, area, [vpn for vpn, _ in present if vpn not in whole])
+    start, stop = -(-pages.start // huge) * huge, pages.stop // huge * huge
+    outside = [(pages.start, min(start, pages.stop)), (max(stop, start), pages.stop)]
+    kept = [
+        range(max(vpn, lo), min(vpn + count, hi)) for vpn, count, _ in present for lo, hi in outside
+    ]
+    m.keep_tables(mm, area, filter(len, kept))
     zap_entries(m, mm, present, lambda vpn: vma_of(area, vpn))
     m.forget_pages(mm, pages)
 
@@ -41,32 +46,29 @@ def pmd_keys(m: Draft, mm: int, pages: range) -> list[int]:
     return [~first for first in firsts if ~first in table]
 
 
-def zap_large(m: Draft, mm: int, entries: list[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+def zap_large(m: Draft, mm: int, entries: Entries) -> Entries:
     """Let go of the PTEs that map large folios, folio by folio; returns all other entries."""
     if not m.compounds:
         return entries
-    others: list[tuple[int, Entry]] = []
-    left: dict[int, Folio] = {}
-    gone: dict[int, list[int]] = {}
-    folios = m.folios
-    before, after, by = None, None, 0
-    for vpn, pte in entries:
-        page = folios[pte.pfn] if type(pte) is Present else None
-        if page is None or page.head < 0:
-            others.append((vpn, pte))
+    others: Entries = []
+    left: list[Stretch[Folio]] = []
+    gone: dict[int, tuple[int, int]] = {}
+    for start, length, pte in entries:
+        if type(pte) is not Present:
+            others.append((start, length, pte))
             continue
-        assert type(pte) is Present
-        pfn = pte.pfn
-        page = left.get(pfn, page)
-        if after is None or page is not before or by != vpn - pfn:
-            before, by = page, vpn - pfn
-            after = replace(page, maps=without(page.maps, (mm, by)))
-        left[pfn] = after
-        gone.setdefault(page.head, []).append(vpn)
-    m.folios = folios.update(left)
-    for head, vpns in gone.items():
-        m.say(reasons.ZAPPED_PTES, mm, vpns[0], head, len(vpns))
-        large.leave(m, head, large.fewer_ptes(m.compounds[head], mm, len(vpns)))
+        by = start - pte.pfn
+        for pfn, count, page in stretches(m.folios, pte.pfn, length):
+            if page.head < 0:
+                others.append((pfn + by, count, nth(pte, pfn - pte.pfn)))
+                continue
+            left.append((pfn, count, replace(page, maps=without(page.maps, (mm, by)))))
+            first, before = gone.get(page.head, (pfn + by, 0))
+            gone[page.head] = first, before + count
+    m.folios = put_all(m.folios, left)
+    for head, (first, count) in gone.items():
+        m.say(reasons.ZAPPED_PTES, mm, first, head, count)
+        large.leave(m, head, large.fewer_ptes(m.compounds[head], mm, count))
     return others
 
 
@@ -90,60 +92,73 @@ def zap_entry(m: Draft, mm: int, vpn: int, pte: Entry, vma: Vma | None) -> None:
             m.set_folio(pte.pfn, replace(folio, dirty=True))
         m.unmap_page(pte.pfn, mm, vpn, vma)
     elif type(pte) is Swapped:
-        m.say(reasons.ZAPPED_SWAP, mm, vpn, -1, m.slots[pte.slot].count - 1, slot=pte.slot)
-        m.put_swap(pte.slot)
+        put_swap_entries(m, mm, vpn, 1, pte)
 
 
-def zap_entries(
-    m: Draft, mm: int, entries: list[tuple[int, Entry]], find_vma: Callable[[int], Vma | None]
-) -> None:
+def zap_entries(m: Draft, mm: int, entries: Entries, find_vma: Callable[[int], Vma | None]) -> None:
     """`zap_entry` for each."""
-    by_one = unmap_pages(m, mm, zap_large(m, mm, entries), reasons.ZAPPED)
-    for vpn, pte in by_one:
-        mlocked = type(pte) is Present and m.folios[pte.pfn].mlocked
-        zap_entry(m, mm, vpn, pte, find_vma(vpn) if mlocked else None)
+    for first, count, pte in unmap_pages(m, mm, zap_large(m, mm, entries), reasons.ZAPPED):
+        if type(pte) is Swapped:
+            put_swap_entries(m, mm, first, count, pte)
+            continue
+        for by in range(count):
+            entry = nth(pte, by)
+            mlocked = type(entry) is Present and m.folios[entry.pfn].mlocked
+            zap_entry(m, mm, first + by, entry, find_vma(first + by) if mlocked else None)
 
 
-def unmap_pages(
-    m: Draft, mm: int, entries: list[tuple[int, Entry]], reason: Reason | None
-) -> list[tuple[int, Entry]]:
+def put_swap_entries(m: Draft, mm: int, vpn: int, count: int, pte: Swapped) -> None:
+    """Linux free_swap_and_cache_nr(): each of the slots, which are in order, has an entry less."""
+    for first, same, slot in list(stretches(m.slots, pte.slot, count)):
+        by = vpn - pte.slot
+        cached = slot.cache >= 0
+        for at in range(first, first + same) if cached or m.events is not None else ():
+            m.say(reasons.ZAPPED_SWAP, mm, at + by, -1, slot.count - 1, slot=at)
+            if cached:
+                m.put_swap(at)
+        if not cached:
+            m.set_slots([(first, same, replace(slot, count=slot.count - 1))])
+            if slot.count == 1:
+                m.slots = drop(m.slots, range(first, first + same))
+
+
+def unmap_pages(m: Draft, mm: int, entries: Entries, reason: Reason | None) -> Entries:
     """`unmap_page` for the small anonymous pages that are mapped here; returns all other entries.
 
     A page that is locked or in the swap cache is among those: it may leave more than its mapping.
     """
-    others: list[tuple[int, Entry]] = []
-    kept: dict[int, Folio] = {}
-    freed: list[int] = []
-    folios = m.folios
-    before, after, by = None, None, 0
-    for vpn, pte in entries:
-        folio = folios[pte.pfn] if type(pte) is Present else None
-        if folio is None or folio.mlocked or folio.slot >= 0 or folio.head >= 0 or not folio.anon:
-            others.append((vpn, pte))
+    others: Entries = []
+    kept: list[Stretch[Folio]] = []
+    freed: list[tuple[int, int]] = []
+    merged: set[int] = set()
+    for start, length, pte in entries:
+        if type(pte) is not Present:
+            others.append((start, length, pte))
             continue
-        assert type(pte) is Present
-        pfn = pte.pfn
-        if pfn in kept:
-            others.append((vpn, pte))
-            continue
-        if reason is not None and m.events is not None:
-            m.say(reason, mm, vpn, pfn, folio.refcount - 1)
-        if after is None or folio is not before or by != vpn - pfn:
-            before, by = folio, vpn - pfn
+        by = start - pte.pfn
+        one = ((pte.pfn, 1, m.folios[pte.pfn]),) if length == 1 else None
+        for pfn, count, folio in one or stretches(m.folios, pte.pfn, length):
+            own = folio.anon and folio.head < 0 and folio.slot < 0 and not folio.mlocked
+            # KSM maps one page many times; its next mapping is of what this one has left.
+            if not own or (folio.ksm and not merged.isdisjoint(range(pfn, pfn + count))):
+                others.append((pfn + by, count, nth(pte, pfn - pte.pfn)))
+                continue
+            if folio.ksm:
+                merged.update(range(pfn, pfn + count))
             after = replace(folio, maps=without(folio.maps, (mm, by)))
-        if after.maps or after.held:
-            kept[pfn] = after
-        else:
-            m.say(reasons.FREED, -1, -1, pfn)
-            freed.append(pfn)
+            stays = bool(after.maps) or after.held
+            if m.events is not None:
+                for at in range(pfn, pfn + count):
+                    if reason is not None:
+                        m.say(reason, mm, at + by, at, folio.refcount - 1)
+                    if not stays:
+                        m.say(reasons.FREED, -1, -1, at)
+            if stays:
+                kept.append((pfn, count, after))
+            else:
+                freed.append((pfn, count))
     if freed:
-        left = folios.mutate()
-        left.update(kept)
-        for pfn in freed:
-            del left[pfn]
-        m.folios = left.finish()
-    elif kept:
-        m.folios = folios.update(kept)
-    m.touched.update(kept)
-    m.touched.update(freed)
+        m.drop_folios(freed)
+    if kept:
+        m.set_folios(kept)
     return others

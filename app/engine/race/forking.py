@@ -8,7 +8,8 @@ from app.engine import dup, fork
 from app.engine import operations as ops
 from app.engine.draft import Draft
 from app.engine.flight import Flight
-from app.engine.state import Entry, Migrating, Present, Vma
+from app.engine.state import Migrating, Present, Vma
+from app.engine.stretches import put_all
 
 from .traffic import (
     Program,
@@ -96,7 +97,7 @@ def share_migration_entry(m: Draft, f: Flight, vpn: int, entry: Migrating) -> No
 
 def copy_whole(m: Draft, f: Flight, key: int, vpn: int) -> None:
     vma = vma_at(m, f, vpn)
-    theirs: dict[int, Entry] = {}
+    theirs: dup.Theirs = []
     one = replace(vma, lo=vpn, hi=vpn + (1 if key >= 0 else m.config.huge))
     for page in range(one.lo, one.hi):
         inherit(m, f, page)
@@ -107,7 +108,7 @@ def copy_whole(m: Draft, f: Flight, key: int, vpn: int) -> None:
         fork.copy_page_range(m, f.mm, f.child, one, theirs)
         say(m, "f", f.mm, vpn)
     table = m.tables[f.child]
-    m.tables = m.tables.set(f.child, table.update(theirs))
+    m.tables = m.tables.set(f.child, put_all(table, theirs))
 
 
 def vma_at(m: Draft, f: Flight, vpn: int) -> Vma:

@@ -122,7 +122,7 @@ def undo(m: Draft, f: Flight) -> Flight:
     op = taking(f)
     for _, pfn in f.taken:
         if pfn in m.folios:
-            gup.drop(m, op.handle, pfn, pin=type(op) is ops.Pin)
+            gup.drop(m, op.handle, [pfn], pin=type(op) is ops.Pin)
     return replace(f, at="slow", taken=(), pte=None, pfn=-1)
 
 
