@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
 
 from app.engine.draft import Violation, vma_of
+from app.engine.neighbours import neighbours
+from app.engine.operations import Place
 from app.engine.outcome import Outcome
 from app.engine.policy import Policy
 from app.engine.safety import coherent, slot_of
@@ -93,13 +97,18 @@ def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool,
     """Expectations about pages: every page must agree; found tells of the first that fails."""
     assert isinstance(e, ExpectMemory | ExpectPage | ExpectCount | ExpectSame)
     found = ""
-    for offset in range(e.place.hi - e.place.lo):
-        page = Page(machine, policy, e.process, e.place.area, e.place.lo + offset)
-        if isinstance(e, ExpectSame):
+    if isinstance(e, ExpectSame):
+        for offset in range(e.place.hi - e.place.lo):
+            page = Page(machine, policy, e.process, e.place.area, e.place.lo + offset)
             other = Page(machine, policy, e.other, e.other_place.area, e.other_place.lo + offset)
             same = page.identity is not None and page.identity == other.identity
-            met, found = same != e.negated, f"{page} and {other}"
-        elif isinstance(e, ExpectMemory):
+            found = f"{page} and {other}"
+            if same == e.negated:
+                return False, found
+        return True, found
+    for index in first_of_alike(machine, e.process, e.place):
+        page = Page(machine, policy, e.process, e.place.area, index)
+        if isinstance(e, ExpectMemory):
             met, found = page.value == e.value, str(page.value)
         elif isinstance(e, ExpectCount):
             count = page.count(e.word)
@@ -109,6 +118,26 @@ def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool,
         if not met:
             return False, found
     return True, found
+
+
+def first_of_alike(machine: Machine, process: str, place: Place) -> Iterator[int]:
+    """Pages of `place` such that whatever is true of them is true of all behind them."""
+    mm = machine.processes[process].mm if process in machine.processes else -1
+    area = machine.mms[mm].areas.get(place.area) if mm in machine.mms else None
+    if area is None:
+        yield place.lo
+        return
+    lo, hi = area.start + place.lo, area.start + place.hi
+    edges = {lo, hi, *(edge for vma in area.vmas for edge in (vma.lo, vma.hi) if lo < edge < hi)}
+    for start, stop in pairwise(sorted(edges)):
+        for pages, pte in neighbours(machine, mm, range(start, stop)):
+            # What is in the swap cache is counted with its slot, each page with its own.
+            if type(pte) is Swapped:
+                cached = machine.slots[pte.slot].cache >= 0
+            else:
+                cached = type(pte) is Present and slot_of(machine, pte.pfn) >= 0
+            for vpn in pages if cached else pages[:1]:
+                yield vpn - area.start
 
 
 class Page:
@@ -180,34 +209,26 @@ class Page:
             return folio.anon and mapcount(self.machine, pte.pfn) == 1
         return pte.exclusive if self.policy.bit == "pte" else exclusive_bit(self.machine, pte)
 
-    def has(self, word: str) -> bool:
+    def answers(self) -> dict[str, bool]:
+        """What may be asked of a page, in the order in which it is told."""
         pte = self.pte
         present = type(pte) is Present
-        answers = {
+        exclusive = self.exclusive()
+        return {
             "present": present or type(pte) is Zero,
             "swapped": type(pte) is Swapped or type(pte) is Migrating,
             "none": pte is None or type(pte) is Marker,
             "zero": type(pte) is Zero,
-            "exclusive": self.exclusive(),
-            "shared": present and not self.exclusive(),
+            "exclusive": exclusive,
+            "shared": present and not exclusive,
             "writable": type(pte) is Present and pte.write,
             "readonly": (type(pte) is Present and not pte.write) or type(pte) is Zero,
             "huge": isinstance(pte, Present | Zero) and pte.huge,
             "pinned": self.count("pins") > 0,
         }
-        return answers[word]
+
+    def has(self, word: str) -> bool:
+        return self.answers()[word]
 
     def words(self) -> str:
-        shown = (
-            "present",
-            "swapped",
-            "none",
-            "zero",
-            "exclusive",
-            "shared",
-            "writable",
-            "readonly",
-            "huge",
-            "pinned",
-        )
-        return " ".join(word for word in shown if self.has(word))
+        return " ".join(word for word, yes in self.answers().items() if yes)

@@ -13,6 +13,7 @@ from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
 from app.engine.collector import collector_paused
 from app.engine.draft import Event, Violation
+from app.engine.neighbours import mapped_alike
 from app.engine.operations import HandleWrite, Micro, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
 from app.engine.policy import Policy
@@ -211,28 +212,36 @@ def chain(before: bytes, machine: Machine, outcome: Outcome, touched: AbstractSe
     the same behaviour makes the same sums.
     """
     out: list[object] = [before, outcome_code(outcome), machine.copies, len(machine.slots)]
-    for subject in sorted(touched):
-        if subject < 0:
-            slot = machine.slots.get(~subject)
-            out.append((subject, None if slot is None else (slot.count, slot.cache)))
-            continue
-        folio = machine.folios.get(subject)
-        if folio is None:
-            out.append((subject, None))
-            continue
+    for subject in sorted(at for at in touched if at < 0):
+        slot = machine.slots.get(~subject)
+        out.append((subject, None if slot is None else (slot.count, slot.cache)))
+    frames = sorted(at for at in touched if at >= 0)
+    reached = 0
+    while reached < len(frames):
+        pfn, count = frames[reached], 1
+        while frames[reached + count : reached + count + 1] == [pfn + count]:
+            count += 1
+        reached += count
+        out += frames_seen(machine, pfn, count)
+    return blake2b(msgspec.msgpack.encode(out), digest_size=8).digest()
+
+
+def frames_seen(machine: Machine, first: int, count: int) -> list[object]:
+    """What a reader can see of `count` frames from `first` on."""
+    out: list[object] = []
+    reached = first
+    for pfn, same, folio in mapped_alike(machine, first, count):
+        out += [(gone, None) for gone in range(reached, pfn)]
+        reached = pfn + same
+        refcount = folio_of(machine, pfn).refcount
         entries = []
-        for mm, vpn in mappings(machine, subject):
+        for mm, vpn in mappings(machine, pfn):
             pte = walk(machine.tables[mm], machine.config.huge, vpn)
             kind = (pte.write, pte.dirty) if type(pte) is Present else type(pte) is Zero
             entries.append((mm, vpn, kind))
-        out.append(
-            (
-                subject,
-                folio_of(machine, subject).refcount,
-                folio.exclusive,
-                folio.slot,
-                folio.data.value,
-                entries,
-            )
-        )
-    return blake2b(msgspec.msgpack.encode(out), digest_size=8).digest()
+        for by in range(same):
+            slot = folio.slot + by if folio.slot >= 0 else folio.slot
+            at = [(mm, vpn + by, kind) for mm, vpn, kind in entries]
+            out.append((pfn + by, refcount, folio.exclusive, slot, folio.data.value, at))
+    out += [(gone, None) for gone in range(reached, first + count)]
+    return out
