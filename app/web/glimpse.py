@@ -8,6 +8,7 @@ trace is shown by the same code.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 from app.engine.draft import Violation
@@ -18,6 +19,7 @@ from app.engine.state import (
     Machine,
     Marker,
     Migrating,
+    Pages,
     PageTable,
     Pmd,
     Present,
@@ -26,6 +28,7 @@ from app.engine.state import (
     Zero,
     walk,
 )
+from app.engine.stretches import every_stretch
 from app.trace import Run
 from app.trace.explain import event_json, violation_json
 from app.trace.frames import frame
@@ -52,22 +55,30 @@ CELLS = 512
 def survey(run: Run) -> Iterator[Json]:
     """Steps 0 to N with what `lay_out` and `timeline_of` read of them.
 
-    A range that did not change since the step before is the same object again.
+    What did not change since the step before is the same object again.
     """
     kept: dict[tuple[str, str], tuple[PageTable, Area, list[Json]]] = {}
+    there: list[range] = []
+    frames: list[str] = []
+    slots, swap = run.steps[0].after.slots, {}
     for number, played in enumerate(run.steps):
         machine = played.after
+        if there != (now := neighbourhoods(machine.folios)):
+            there, frames = now, [frame_label(pfn) for pfns in now for pfn in pfns]
+        if machine.slots is not slots:
+            slots = machine.slots
+            swap = {
+                slot_label(slot): {"cached": frame_label(value.cache) if value.cache >= 0 else None}
+                for slot, value in sorted(slots.items(), key=itemgetter(0))
+            }
         step: Json = {
             "state": {
                 "processes": {
                     name: dict(outlines(machine, name, kept)) for name in process_order(machine)
                 },
-                "frames": [frame_label(pfn) for pfn in sorted(machine.folios)],
+                "frames": frames,
                 "large": {head: folio.pages for head, folio in machine.compounds.items()},
-                "swap": {
-                    slot_label(slot): {"cached": frame_label(cache) if cache >= 0 else None}
-                    for slot, cache in sorted((s, v.cache) for s, v in machine.slots.items())
-                },
+                "swap": swap,
                 "handles": {
                     name: {"kind": held.kind, "frames": [frame_label(pfn) for _, pfn in held.pages]}
                     for name, held in sorted(machine.handles.items())
@@ -87,6 +98,15 @@ def survey(run: Run) -> Iterator[Json]:
                 "violations": [{"kind": violation.kind} for violation in played.violations],
             }
         yield step
+
+
+def neighbourhoods(folios: Pages[Folio]) -> list[range]:
+    """The frames that are there, in order, as ranges without a gap."""
+    out: list[range] = []
+    for pfn, count, _ in every_stretch(folios):
+        first = out.pop().start if out and out[-1].stop == pfn else pfn
+        out.append(range(first, pfn + count))
+    return out
 
 
 def outlines(

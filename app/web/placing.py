@@ -56,6 +56,7 @@ def lay_out_numbered(steps: Iterable[tuple[int, Json]]) -> Layout:
     survey = Survey()
     for number, step in steps:
         survey.read(number, step)
+    survey.finish()
     folios = Folios(survey)
     rows = rows_of(survey, folios)
     items = [sized(item) for item in homes_of(survey, folios, rows)]

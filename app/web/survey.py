@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -61,6 +61,31 @@ class Life(Struct):
     last: int
 
 
+class Present:
+    """Labels that are there now; `Survey.lives` is written when one comes or goes."""
+
+    def __init__(self) -> None:
+        self.labels: Iterable[str] = ()
+        self.here: dict[str, None] = {}
+
+    def now(
+        self, lives: dict[str, Life], before: int, number: int, labels: Collection[str]
+    ) -> None:
+        """Step `number` has these, singles or ranges; `before` is the step that came before."""
+        if labels is self.labels:
+            return
+        self.labels = labels
+        here = dict.fromkeys(
+            one for label in labels if label not in SHARED for one in labels_of(label)
+        )
+        for label in self.here.keys() - here.keys():
+            lives[label].last = before
+        for label in here:
+            if label not in lives:
+                lives[label] = Life(number, number)
+        self.here = here
+
+
 class Survey:
     """What the states of a run contain, gathered in one pass.
 
@@ -88,10 +113,11 @@ class Survey:
         self.whole: dict[int, int] = {}
         self.grips: dict[tuple[str, int, str], Life] = {}
         self.before: dict[tuple[str, str], list[Json]] = {}
+        self.frames, self.slots = Present(), Present()
         self.last = 0
 
     def read(self, number: int, step: Json) -> None:
-        self.last = max(self.last, number)
+        before, self.last = self.last, max(self.last, number)
         self.read_words(step.get("text", "").split())
         state = step["state"]
         for process, ranges in state["processes"].items():
@@ -102,10 +128,10 @@ class Survey:
                     self.read_range(number, process, area, entries)
                 else:
                     self.go_on(number, area, entries)
-        self.read_frames(number, state)
-        for slot, value in state.get("swap", {}).items():
-            for label in labels_of(slot):
-                seen(self.lives, label, number)
+        self.read_frames(before, number, state)
+        swap = state.get("swap", {})
+        self.slots.now(self.lives, before, number, swap)
+        for slot, value in swap.items():
             if value.get("cached"):
                 self.cached.setdefault(slot, value["cached"])
                 self.cached.setdefault(value["cached"], slot)
@@ -113,12 +139,15 @@ class Survey:
             for page, frame in enumerate(handle["frames"]):
                 seen(self.grips, (name, page, frame), number)
 
-    def read_frames(self, number: int, state: Json) -> None:
+    def finish(self) -> None:
+        """After the last step: what is still there lived until then."""
+        for present in (self.frames, self.slots):
+            for label in present.here:
+                self.lives[label].last = self.last
+
+    def read_frames(self, before: int, number: int, state: Json) -> None:
         frames = state.get("frames", {})
-        for label in frames:
-            if label not in SHARED:
-                for one in labels_of(label):
-                    seen(self.lives, one, number)
+        self.frames.now(self.lives, before, number, frames)
         large = state["large"] if "large" in state else large_of(frames)
         for head, pages in large.items():
             self.large[head] = pages
