@@ -2,7 +2,7 @@
 'use strict';
 (() => {
   const byId = id => document.getElementById(id);
-  const { first, steps, pool, url } = JSON.parse(byId('run').textContent);
+  const { first, steps, pool, url, query } = JSON.parse(byId('run').textContent);
   const last = first + steps.length - 1;
   let now = -1;
 
@@ -47,7 +47,7 @@
     }
     byId('scrub').value = number;
     byId('scrub').setAttribute('aria-valuetext', `Step ${number}: ${step.command}`);
-    byId('online').href = `${url}/${number}`;
+    byId('online').href = `${url}/${number}${query}`;
     for (const button of document.querySelectorAll('[data-go]')) {
       button.disabled = /first|previous/.test(button.dataset.go) ? number === first : number === last;
     }

@@ -201,7 +201,8 @@ class Explorer:
         else:
             wrong = [f"{a.name.capitalize()} violated. {a.text}" for a in context.alarms]
             preview = preview_of(
-                asked.origin, loaded.id, asked.step, last=loaded.last, title=context.title,
+                asked.origin, loaded.id, asked.step, View(hide=asked.hide).query,
+                last=loaded.last, title=context.title,
                 command=context.command, lead=" ".join([*wrong, context.panel.why.lead]),
             )  # fmt: skip
             template = self.templates.get_template("explorer.html")

@@ -16,6 +16,7 @@ from .offline import offline_page, policy
 from .picture import Pictures
 from .sheet import sheet_page
 from .templating import look_of
+from .view import listed
 
 CACHE = "no-cache"
 VARY = "Accept-Encoding"
@@ -32,6 +33,10 @@ def span_of(request: Request, last: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
+def hidden_by(request: Request) -> tuple[str, ...]:
+    return listed(request.query_params.get("hide", ""))
+
+
 def router(
     runs: RunService, templates: jinja2.Environment, pictures: Pictures, settings: Settings
 ) -> APIRouter:
@@ -41,11 +46,13 @@ def router(
     async def run_html(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
         first, last = span_of(request, loaded.last)
-        origin = absolute(request, "")
-        key = ("html", loaded.id, first, last, origin)
+        origin, hide = absolute(request, ""), hidden_by(request)
+        key = ("html", loaded.id, first, last, origin, hide)
         file = kept.get(key) or kept.put(
             key,
-            await asyncio.to_thread(offline_page, templates, pictures, loaded, first, last, origin),
+            await asyncio.to_thread(
+                offline_page, templates, pictures, loaded, first, last, origin, hide
+            ),
         )
         response = answer(request, file, CACHE, VARY, HTML, policy())
         response.raw_headers.append(
@@ -56,11 +63,13 @@ def router(
     async def run_sheet(request: Request) -> Response:
         loaded = await runs.load(request.path_params["run"])
         first, _ = span_of(request, loaded.last)
-        origin, look = absolute(request, ""), look_of(request)
-        key = ("sheet", loaded.id, first, origin, look)
+        origin, look, hide = absolute(request, ""), look_of(request), hidden_by(request)
+        key = ("sheet", loaded.id, first, origin, look, hide)
         page = kept.get(key) or kept.put(
             key,
-            await asyncio.to_thread(sheet_page, templates, pictures, loaded, first, origin, look),
+            await asyncio.to_thread(
+                sheet_page, templates, pictures, loaded, first, origin, look, hide
+            ),
         )
         return answer(request, page, CACHE, f"{VARY}, Cookie")
 

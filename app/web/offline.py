@@ -22,6 +22,7 @@ from app.service.runs import LoadedRun
 from app.urls import run_twin_url
 
 from .picture import Picture, Pictures
+from .view import View
 
 MAX_STEPS = 400
 MAX_BYTES = 8 * 1024 * 1024
@@ -79,15 +80,18 @@ def offline_page(
     first: int,
     last: int,
     origin: str,
+    hide: tuple[str, ...],
 ) -> str:
-    """The file with steps `first` to `last`. Raises UnknownStep, and a 422 when it is too large."""
+    """The file with steps `first` to `last`. Raises UnknownStep, and a 422 when it is too large or
+    hides what is not there."""
     check_span(loaded, first, last)
     _, timeline = pictures.plan(loaded)
+    hiding = pictures.hiding(loaded, hide)
     pool: dict[str, int] = {}
     steps: list[dict[str, Any]] = []
     size = 0
     for number in range(first, last + 1):
-        picture = pictures.draw(loaded, number)
+        picture = pictures.draw(loaded, number, hiding)
         known = len(pool)
         steps.append(step_of(picture, pool))
         steps[-1]["marked"] = bool(number) and timeline.ticks[number - 1].marked
@@ -96,7 +100,9 @@ def offline_page(
             raise too_large(loaded, first, f"over {MAX_BYTES // 2**20} MiB of drawings")
         if number == first:
             shown = picture
-    data = {"first": first, "steps": steps, "pool": list(pool), "url": f"{origin}/r/{loaded.id}"}
+    query = View(hide=hiding.names).query
+    url = f"{origin}/r/{loaded.id}"
+    data = {"first": first, "steps": steps, "pool": list(pool), "url": url, "query": query}
     return templates.get_template("offline.html").render(
         picture=shown,
         first=first,
@@ -105,7 +111,9 @@ def offline_page(
             (first + i, step["command"], bool(step["alarm"])) for i, step in enumerate(steps)
         ],
         engine=loaded.engine,
-        url=data["url"],
+        url=url,
+        query=query,
+        hidden=hiding.names,
         svg=Markup(shown.svg),
         csp=policy(),
         styles=Markup(styles()),

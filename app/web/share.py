@@ -81,7 +81,12 @@ def files_of(loaded: LoadedRun, step: int, hidden: View) -> tuple[tuple[str, str
     drawing = step_twin_url(loaded.id, step, "svg") + hidden.query
     out = [
         (drawing, "SVG", "this step's drawing", f"{at}.svg"),
-        (step_twin_url(loaded.id, step, "png"), "PNG", "this step's card", f"{at}.png"),
+        (
+            step_twin_url(loaded.id, step, "png") + hidden.query,
+            "PNG",
+            "this step's card",
+            f"{at}.png",
+        ),
         (step_twin_url(loaded.id, step, "json"), "JSON", "this step's state", f"{at}.json"),
         (
             step_twin_url(loaded.id, step, "itf.json"),
@@ -94,8 +99,8 @@ def files_of(loaded: LoadedRun, step: int, hidden: View) -> tuple[tuple[str, str
         (run_twin_url(loaded.id, "json"), "Trace", "the whole run as JSON", f"{name}.json"),
     ]
     if loaded.last < MAX_STEPS:
-        html = (run_twin_url(loaded.id, "html"), "HTML", "the run, without network", f"{name}.html")
-        out.insert(2, html)
+        file = run_twin_url(loaded.id, "html") + hidden.query
+        out.insert(2, (file, "HTML", "the run, without network", f"{name}.html"))
     return tuple(out)
 
 
@@ -107,6 +112,7 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
     link = absolute(request, step_url(loaded.id, step) + view)
     asked = view_of(request.query_params)
     marked = fitting(asked.shared.query)
+    hidden = View(hide=asked.hide)
     return ShareContext(
         run_id=loaded.id,
         title=title,
@@ -120,10 +126,10 @@ def context_of(request: Request, loaded: LoadedRun, step: int) -> ShareContext:
         ),
         joint="&" if marked else "?",
         text=step_twin_url(loaded.id, step, "txt"),
-        card=step_twin_url(loaded.id, step, "png"),
+        card=step_twin_url(loaded.id, step, "png") + hidden.query,
         files=(
-            *files_of(loaded, step, View(hide=asked.hide)),
-            (sheet_url(loaded.id), "Sheet", "all steps to print", ""),
+            *files_of(loaded, step, hidden),
+            (sheet_url(loaded.id) + hidden.query, "Sheet", "all steps to print", ""),
         ),
         qr=qr_svg(link, f"QR code of {link}"),
     )

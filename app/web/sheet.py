@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import jinja2
 from markupsafe import Markup
 from msgspec import Struct
@@ -13,6 +15,7 @@ from app.urls import sheet_url, step_url
 from . import marks
 from .picture import Picture, Pictures, bands, caution_of, inside, rows_that_matter
 from .templating import Look
+from .view import SAFE, View
 
 PART = 48
 """Steps on one page; a longer run has several."""
@@ -40,14 +43,15 @@ class SheetContext(Struct, frozen=True):
     link: str
     back: str
     caution: str
+    hidden: tuple[str, ...]
     steps: tuple[Small, ...]
     parts: tuple[tuple[int, int, str, bool], ...]
 
 
-def small(picture: Picture, run_id: str, first: bool) -> Small:
+def small(picture: Picture, run_id: str, query: str, first: bool) -> Small:
     return Small(
         picture.step,
-        step_url(run_id, picture.step),
+        step_url(run_id, picture.step) + query,
         picture.command,
         picture.lead,
         picture.alarm,
@@ -88,28 +92,41 @@ def sheet_page(
     first: int,
     origin: str,
     look: Look,
+    hide: tuple[str, ...],
 ) -> str:
-    """The part of the sheet that begins at step `first`. Raises UnknownStep."""
+    """The part of the sheet that begins at step `first`. Raises UnknownStep, and HTTPException for
+    something to hide that is not there."""
     loaded.check_step(first)
     last = min(loaded.last, first + PART - 1)
     starts = range(0, loaded.last + 1, PART)
+    hiding = pictures.hiding(loaded, hide)
+    query = View(hide=hiding.names).query
     context = SheetContext(
         title=loaded.run.scenario.title or "Untitled scenario",
         policy=loaded.stored.policy,
         engine=loaded.engine,
-        link=origin + step_url(loaded.id, 0),
-        back=step_url(loaded.id, first),
+        link=origin + step_url(loaded.id, 0) + query,
+        back=step_url(loaded.id, first) + query,
         caution=caution_of(loaded),
+        hidden=hiding.names,
         steps=tuple(
-            small(pictures.draw(loaded, n), loaded.id, n == first) for n in range(first, last + 1)
+            small(pictures.draw(loaded, n, hiding), loaded.id, query, n == first)
+            for n in range(first, last + 1)
         ),
         parts=tuple(
-            (start, min(loaded.last, start + PART - 1), part_url(loaded.id, start), start == first)
+            (
+                start,
+                min(loaded.last, start + PART - 1),
+                part_url(loaded.id, start, hiding.query),
+                start == first,
+            )
             for start in starts
         ),
     )
     return templates.get_template("sheet.html").render(asdict(context), look=look)
 
 
-def part_url(run_id: str, first: int) -> str:
-    return sheet_url(run_id) + (f"?from={first}" if first else "")
+def part_url(run_id: str, first: int, hide: str) -> str:
+    said = {"from": first, "hide": hide}
+    query = urlencode({name: value for name, value in said.items() if value}, safe=SAFE)
+    return sheet_url(run_id) + (f"?{query}" if query else "")

@@ -11,7 +11,7 @@ from app.settings import Settings
 
 from .card import png
 from .fragments import PNG, Kept, PageCache, answer
-from .picture import Pictures, standalone
+from .picture import Picture, Pictures, standalone
 from .templating import THEMES
 from .view import listed
 
@@ -33,16 +33,18 @@ def theme_of(request: Request, known: tuple[str, ...] = THEMES) -> str:
 
 
 def router(runs: RunService, pictures: Pictures, settings: Settings) -> APIRouter:
-    """`/r/{run}/{step}.svg?theme=&caption=&hide=` and `/r/{run}/{step}.png`."""
+    """`/r/{run}/{step}.svg?theme=&caption=&hide=` and `/r/{run}/{step}.png?hide=`."""
     routes = APIRouter(include_in_schema=False)
     kept = PageCache(settings.page_cache_mib * 1024 * 1024 // 4)
     artists = asyncio.Semaphore(ARTISTS)
 
+    def draw(loaded: LoadedRun, number: int, hide: tuple[str, ...]) -> Picture:
+        return pictures.draw(loaded, number, pictures.hiding(loaded, hide))
+
     def draw_svg(
         loaded: LoadedRun, number: int, theme: str, caption: bool, hide: tuple[str, ...]
     ) -> str:
-        hiding = pictures.hiding(loaded, hide)
-        return standalone(pictures.draw(loaded, number, hiding), theme, caption)
+        return standalone(draw(loaded, number, hide), theme, caption)
 
     async def step_svg(request: Request) -> Response:
         run_id, number = request.path_params["run"], request.path_params["step"]
@@ -55,15 +57,16 @@ def router(runs: RunService, pictures: Pictures, settings: Settings) -> APIRoute
 
     async def step_png(request: Request) -> Response:
         run_id, number = request.path_params["run"], request.path_params["step"]
-        known = kept.get((run_id, number))
+        hide = listed(request.query_params.get("hide", ""))
+        key = (run_id, number, hide)
+        known = kept.get(key)
         if known is None:
             loaded = await runs.load(run_id)
             loaded.check_step(number)
             async with artists:
                 # Whoever waited for the same card finds it drawn.
-                known = kept.get((run_id, number)) or kept.put(
-                    (run_id, number),
-                    await asyncio.to_thread(lambda: png(pictures.draw(loaded, number))),
+                known = kept.get(key) or kept.put(
+                    key, await asyncio.to_thread(lambda: png(draw(loaded, number, hide)))
                 )
         return answer(request, known, PICTURE_CACHE, VARY, PNG)
 

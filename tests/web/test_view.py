@@ -228,12 +228,35 @@ def test_every_link_keeps_what_is_hidden(app: FastAPI, client: TestClient) -> No
     share = page_of(client, f"/r/{run}/9/share?hide=C")
     assert f"/e/{run}/9?hide=C" in share
     assert f'href="/r/{run}/9.svg?hide=C"' in share
+    for file in ("9.png", "html", "sheet"):
+        name = f"/r/{run}/{file}" if file != "html" else f"/r/{run}.html"
+        assert f'href="{name}?hide=C"' in share
+    assert f'/r/{run}/9.png?hide=C"' in page_of(client, f"/r/{run}/9?hide=C")
     assert ">of B</text>" in client.get(f"/r/{run}/9.svg").text
     assert ">of B</text>" not in client.get(f"/r/{run}/9.svg?hide=C").text
     embed = page_of(client, f"/e/{run}/9?hide=C")
     assert f'href="/e/{run}/10?hide=C"' in embed
     assert f'href="/r/{run}/9?hide=C"' in embed
     assert "Hidden: <code>C</code>" in embed
+
+
+def test_files_and_cards_leave_out_what_is_hidden(app: FastAPI, client: TestClient) -> None:
+    run = make_run(app, FORKS)
+    sheet = page_of(client, f"/r/{run}/sheet?hide=C")
+    assert "Hidden: <code>C</code>" in sheet
+    assert f'href="/r/{run}/9?hide=C"' in sheet
+    assert ">of B</text>" in client.get(f"/r/{run}/sheet").text
+    assert ">of B</text>" not in sheet
+    file = client.get(f"/r/{run}.html?hide=C").text
+    assert "Hidden: <code>C</code>" in file
+    assert f'/r/{run}/0?hide=C"' in file
+    assert "of B" in client.get(f"/r/{run}.html").text
+    assert ">of B<" not in file
+    whole, part = (client.get(f"/r/{run}/9.png{query}").content for query in ("", "?hide=C,f0"))
+    assert whole != part
+    assert whole == client.get(f"/r/{run}/9.png?hide=").content
+    for twin in ("/9.png", ".html", "/sheet"):
+        assert client.get(f"/r/{run}{twin}?hide=f99").status_code == 422
 
 
 def test_a_fragment_depends_on_what_is_hidden_and_on_nothing_else(
