@@ -23,13 +23,30 @@ from app.engine import Machine, boot, step
 from app.engine import operations as ops
 from app.engine.collector import collector_paused
 from app.engine.state import Config
-from app.scenario import parse
+from app.scenario import Scenario, parse
 from app.scenario.library import library
+from app.trace.run import play
 
 ROUNDS = 9
+SERVED = "the library's, explained, audited and with checksums"
 STEPS = 10_000
 HUGE_STEPS = 1_000
 PAGES = 3
+OPERATIONS = (
+    "kernel split_pmd A buf|A fork B|B write buf 2|A write buf 3|B read buf|B exit|A write buf 4",
+    "A fork B|B write buf 2|A write buf 3|B exit|A write buf 4|A read buf",
+    "A madvise buf pageout|A read buf|A write buf 2|A fork B|B write buf 3",
+    "kernel split A buf|A madvise buf pageout|A read buf|A write buf 2|A fork B|"
+    "kernel swapout A buf|B write buf 3|A write buf 4",
+    "kernel split_pmd A buf|A pin buf[3:300] p rw|A fork B|A write buf 2|B write buf 3|p release|"
+    "A fork C|C write buf 1",
+    "A mremap buf[0:256] x|A fork B|B write x 2|B munmap buf[300:400]|A write buf[256:512] 3",
+    "A mlock buf|A fork B|A munlock buf|B madvise buf dontneed|A clear_refs|A read buf|"
+    "A write buf 5|kernel migrate A buf|A mprotect buf r|A mprotect buf rw|A write buf 1|"
+    "A uffd_wp buf on|A write buf 7|A madvise buf free|kernel reclaim A buf|A madvise buf cold|"
+    "kernel collapse A buf|A madvise buf populate_write",
+)
+"""What can happen to a huge page that was written to, all of it at once."""
 
 
 def program(seed: int) -> list[ops.Operation]:
@@ -79,8 +96,16 @@ def huge_program(seed: int) -> list[ops.Operation]:
     return out
 
 
-def huge_scenarios() -> list[list[ops.Operation]]:
-    """The library's scenarios of huge pages of 8 pages, played with 512."""
+def operations_on_all() -> list[list[ops.Operation]]:
+    out = []
+    for steps in OPERATIONS:
+        text = f"huge: 512|A mmap buf 512 thp|A write buf 1|{steps}".replace("|", "\n") + "\n"
+        out.append([line.op for line in parse(text).steps])
+    return out
+
+
+def huge_scenarios() -> list[Scenario]:
+    """The library's scenarios of huge pages of 8 pages, with 512."""
     by = 512 // 8
     out = []
     for shipped in library():
@@ -96,7 +121,7 @@ def huge_scenarios() -> list[list[ops.Operation]]:
             ),
             text,
         )
-        out.append([line.op for line in parse(text).steps])
+        out.append(parse(text))
     return out
 
 
@@ -111,6 +136,12 @@ def forward(program: list[ops.Operation], *, explain: bool) -> None:
 def forward_all(programs: list[list[ops.Operation]]) -> None:
     for one in programs:
         forward(one, explain=False)
+
+
+def play_all(scenarios: list[Scenario]) -> None:
+    """As the application does: with explanations, expectations, the audit and checksums."""
+    for scenario in scenarios:
+        play(scenario, "linux")
 
 
 def keep(program: list[ops.Operation]) -> list[Machine]:
@@ -137,15 +168,20 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     plain, explained, kept_step, huge, taught = [], [], [], [], []
+    whole, served = [], []
     scenarios = huge_scenarios()
-    steps = sum(map(len, scenarios))
+    programs = [[line.op for line in one.steps] for one in scenarios]
+    steps = sum(map(len, programs))
+    all_of_it = operations_on_all()
     for seed in range(ROUNDS):
         one, large = program(seed), huge_program(seed)
         plain.append(STEPS / seconds(partial(forward, one, explain=False)))
         explained.append(STEPS / seconds(partial(forward, one, explain=True)))
         kept_step.append(seconds(partial(keep, one)) / STEPS)
         huge.append(len(large) / seconds(partial(forward, large, explain=False)))
-        taught.append(steps / seconds(partial(forward_all, scenarios)))
+        taught.append(steps / seconds(partial(forward_all, programs)))
+        whole.append(sum(map(len, all_of_it)) / seconds(partial(forward_all, all_of_it)))
+        served.append(steps / seconds(partial(play_all, scenarios)))
     fast, told = statistics.median(plain), statistics.median(explained)
     print(f"steps/s without explanations  {fast:10,.0f}")
     print(f"steps/s with explanations     {told:10,.0f}   ratio {told / fast:.2f}")
@@ -155,6 +191,8 @@ def main() -> None:
         f"{len(scenarios)} scenarios of the library"
     )
     print(f"                              {statistics.median(huge):10,.0f}   a random mix")
+    print(f"                              {statistics.median(whole):10,.0f}   whatever can happen")
+    print(f"                              {statistics.median(served):10,.0f}   {SERVED}")
     tracemalloc.start()
     kept = keep(program(0))
     size, _ = tracemalloc.get_traced_memory()

@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
+from app.engine.audit import Audit
 from app.engine.collector import collector_paused
 from app.engine.draft import Event, Violation
 from app.engine.neighbours import mapped_alike
 from app.engine.operations import HandleWrite, Micro, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
 from app.engine.policy import Policy
-from app.engine.safety import Audit
 from app.engine.state import Present, Zero, folio_of, mappings, walk
 from app.scenario import Scenario, ScenarioError, ScenarioErrors
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from app.engine import boot, step
+from app.engine.audit import Audit
 from app.engine.outcome import NotModelled
 from app.engine.policy import Policy
-from app.engine.safety import Audit
 from app.scenario import Scenario, ScenarioErrors, parse, units_of
 from app.trace.run import by_device
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from app import policies
 from app.engine import step
-from app.engine.safety import Audit
+from app.engine.audit import Audit
 from app.scenario import Continuation, ScenarioErrors, library, parse, units_of
 from app.service import page_steps
 from app.trace import Run, play

@@ -1,0 +1,163 @@
+"""Following a run: each violation once, at the step that breaks the predicate.
+
+Only frames and slots that the step touched are looked at again, so an audit costs what the step
+cost and not what the machine holds; and of frames that are alike only the first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from immutables import Map
+
+from .draft import Violation
+from .neighbours import mapped_alike
+from .policy import Policy
+from .safety import (
+    Key,
+    SwapEntries,
+    contents,
+    counts,
+    entry,
+    exclusivity,
+    freed_but_held,
+    handle_links,
+    handle_views,
+    places,
+    slot_marks,
+    slot_of,
+)
+from .state import ZERO_PFN, Handle, Machine, folio_of, mappings
+from .stretches import extent
+
+
+class Audit:
+    """The predicates that are broken now, by subject."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.broken: dict[Key, Violation] = {}
+        self.told: set[object] = set()
+        self.handles: Map[str, Handle] = Map()
+        self.on_zero_page: set[str] = set()
+        self.racing = False
+
+    def copy(self) -> Audit:
+        """An audit that goes on by itself."""
+        out = Audit(self.policy)
+        out.broken = self.broken.copy()
+        out.told = self.told.copy()
+        out.handles = self.handles
+        out.on_zero_page = self.on_zero_page
+        out.racing = self.racing
+        return out
+
+    def after(
+        self, machine: Machine, touched: Iterable[int], *, device: bool = False
+    ) -> list[Violation]:
+        """The violations that are new in `machine`. `device`: the step was a store by a handle."""
+        fresh: list[Violation] = []
+        swapped = SwapEntries(machine)
+        # In order, not as a set has them: of a store that many see the first witness is told.
+        frames = sorted(at for at in touched if at >= 0)
+        at = 0
+        while at < len(frames):
+            pfn = frames[at]
+            at += 1
+            found = dict(self.frame(machine, pfn, swapped, device))
+            if found or self.broken:
+                fresh += self.compare(pfn, found)
+            elif at < len(frames):
+                at = bisect_left(frames, pfn + alike(machine, pfn, frames[-1] + 1 - pfn))
+        for subject in sorted(at for at in touched if at < 0):
+            found = dict(slot_marks(machine, self.policy, ~subject, swapped))
+            if found or self.broken:
+                fresh += self.compare(subject, found)
+        for name in self.concerned(machine, touched):
+            fresh += self.compare(("handle", name), dict(handle_links(machine, name)))
+        return fresh
+
+    def concerned(self, machine: Machine, touched: Iterable[int]) -> list[str]:
+        """The handles whose link to their owner may have changed: what they hold was touched.
+
+        A pin of the zero page holds no frame; and while lines of a `par` block are on their way,
+        what they have locked is nobody's to judge.
+        """
+        if machine.handles is not self.handles:
+            gone = [name for name in self.handles if name not in machine.handles]
+            self.handles = machine.handles
+            self.on_zero_page = {
+                name
+                for name, handle in machine.handles.items()
+                if any(pfn == ZERO_PFN for _, pfn in handle.pages)
+            }
+        else:
+            gone = []
+        racing, self.racing = self.racing, bool(machine.flights)
+        if racing or self.racing:
+            return [*gone, *machine.handles]
+        names = dict.fromkeys((*gone, *self.on_zero_page))
+        for pfn in touched if machine.handles else ():
+            if pfn in machine.folios:
+                folio = folio_of(machine, pfn)
+                names.update(dict.fromkeys((*folio.pins, *folio.gets)))
+        return [name for name in names if name in machine.handles or name in gone]
+
+    def compare(self, subject: object, found: dict[Key, Violation]) -> list[Violation]:
+        known = {key for key in self.broken if key[0] == subject}
+        keyed = {(subject, *key): violation for key, violation in found.items()}
+        for key in known - keyed.keys():
+            del self.broken[key]
+        fresh = []
+        for key, violation in keyed.items():
+            # A store that somebody should not see is told once: its forks and copies are the same.
+            store = key[2] if key[1] == "I" else None
+            if key not in known and store not in self.told:
+                fresh.append(violation)
+            if store is not None:
+                self.told.add(store)
+        self.broken.update(keyed)
+        return fresh
+
+    def frame(
+        self, machine: Machine, pfn: int, swapped: SwapEntries, device: bool
+    ) -> Iterable[tuple[Key, Violation]]:
+        folio = machine.folios.get(pfn)
+        if folio is None:
+            return freed_but_held(machine, pfn)
+        seen = [(mm, vpn, entry(machine, mm, vpn)) for mm, vpn in mappings(machine, pfn)]
+        flights = machine.flights
+        if not flights and not folio.anon:
+            return counts(pfn, seen)
+        busy = any(f.pfn == pfn or any(at == pfn for _, at in f.taken) for f in flights)
+        found: list[tuple[Key, Violation]] = []
+        if not busy:
+            found += counts(pfn, seen)
+        if folio.anon:
+            slot = slot_of(machine, pfn)
+            shown = places(machine, pfn, seen, swapped, slot)
+            found += contents(machine, pfn, folio, shown, device)
+            holder = folio_of(machine, pfn)
+            if holder.gets or holder.pins:
+                found += handle_views(machine, pfn, folio)
+            if not busy:
+                found += exclusivity(machine, self.policy, pfn, folio, seen, slot)
+        return found
+
+
+def alike(machine: Machine, pfn: int, count: int) -> int:
+    """How many of `count` frames from `pfn` on an audit cannot tell from the first.
+
+    What a handle or a swap slot is asked of is asked of each page.
+    """
+    folio = machine.folios.get(pfn)
+    if folio is None:
+        return 1 if machine.handles else extent(machine.folios, range(pfn, pfn + count))
+    holder = folio_of(machine, pfn)
+    if machine.flights or holder.gets or holder.pins or folio.ksm or slot_of(machine, pfn) >= 0:
+        return 1
+    _, count, _ = next(mapped_alike(machine, pfn, count))
+    for mm, vpn in mappings(machine, pfn):
+        count = min(count, extent(machine.ghosts[mm], range(vpn, vpn + count)))
+    return count
