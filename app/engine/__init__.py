@@ -5,5 +5,5 @@ from .step import Step, step
 
 __all__ = ["ENGINE_VERSION", "Config", "Machine", "Step", "boot", "step"]
 
-ENGINE_VERSION = "4"
+ENGINE_VERSION = "5"
 """Raised whenever a rule of the engine changes what a scenario does."""

@@ -78,20 +78,27 @@ def owned_after_swapin(m: Draft, pte: Present) -> bool:
     return m.policy.swapin == "exclusive" and (pte.exclusive or m.folios[pte.pfn].exclusive)
 
 
-def read_fault(m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None) -> Pte:
-    """Linux handle_pte_fault() for a load that met `pte`: afterwards the PTE is present."""
+def read_fault(
+    m: Draft, mm: int, vpn: int, vma: Vma, pte: Pte | None, *, retry: bool = True
+) -> Pte:
+    """Linux handle_pte_fault() for a load that met `pte`: afterwards the PTE is present.
+
+    `retry` is FAULT_FLAG_ALLOW_RETRY: after it had to read, the fault may be taken once more.
+    """
     if m.events is not None:
         m.say(reasons.READ_FAULT, mm, vpn, -1, describe(pte))
     if vma.hugetlb:
         return huge.hugetlb_fault(m, mm, vpn, vma, write=False)
     if pte is None or type(pte) is Marker:
-        return do_pte_missing(m, mm, vpn, vma, write=False)
+        return do_pte_missing(m, mm, vpn, vma, write=False, retry=retry)
     if type(pte) is Swapped:
         return do_swap_page(m, mm, vpn, vma, pte, write=False)
     return pte
 
 
-def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
+def do_pte_missing(
+    m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool, retry: bool = True
+) -> Pte:
     """Linux do_pte_missing(): nothing is mapped there; a uffd-wp marker may wait for the page."""
     marked = type(m.tables[mm].get(vpn)) is Marker
     anonymous = not (vma.shared or vma.file)
@@ -99,8 +106,13 @@ def do_pte_missing(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte
         mapped = huge.do_huge_pmd_anonymous_page(m, mm, vpn, vma, write=write)
         if mapped is not None:
             return mapped
-    install = shmem_fault if vma.shared else do_file_fault if vma.file else do_anonymous_page
-    pte = install(m, mm, vpn, vma, write=write)
+    pte: Pte
+    if vma.shared:
+        pte = shmem_fault(m, mm, vpn, vma, write=write)
+    elif vma.file:
+        pte = do_file_fault(m, mm, vpn, vma, write=write, retry=retry)
+    else:
+        pte = do_anonymous_page(m, mm, vpn, vma, write=write)
     if marked:
         # The marker's protection goes to the page that was installed for it.
         pte = replace(pte, uffd_wp=True, write=False) if type(pte) is Present else Zero(True)
@@ -307,11 +319,17 @@ def shmem_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Presen
     return pte
 
 
-def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool) -> Pte:
-    """Linux do_read_fault() and do_cow_fault() of a private file mapping."""
+def do_file_fault(m: Draft, mm: int, vpn: int, vma: Vma, *, write: bool, retry: bool) -> Pte:
+    """Linux do_read_fault() and do_cow_fault() of a private file mapping.
+
+    A fault maps what is around before it reads; what it had to read it maps when it is taken again.
+    """
+    if not write and not retry:
+        do_fault_around(m, mm, vpn, vma)
     source = page_cache(m, mm, vpn, swapbacked=False)
     if not write:
-        do_fault_around(m, mm, vpn, vma)
+        if retry:
+            do_fault_around(m, mm, vpn, vma)
         map_cached(m, source, mm, vpn, vma)
         pte = Present(source, False, False)
         m.set_pte(mm, vpn, pte)

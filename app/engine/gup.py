@@ -35,22 +35,25 @@ def get_user_page(
     """
     vma = check_vma(m, mm, area, vpn, write=write, force=force)
     try:
-        return faultin(m, mm, vpn, vma, pin=pin, write=write, longterm=longterm)
+        return faultin(m, mm, vpn, vma, pin=pin, write=write, longterm=longterm, retry=not force)
     except Failed as failed:
         raise Failed("EFAULT", failed.reason) if failed.error == "SIGBUS" else failed from failed
 
 
 def faultin(
-    m: Draft, mm: int, vpn: int, vma: Vma, *, pin: bool, write: bool, longterm: bool
+    m: Draft, mm: int, vpn: int, vma: Vma, *, pin: bool, write: bool, longterm: bool, retry: bool
 ) -> Present | Zero:
-    """Linux faultin_page() and follow_page_mask(): what the access needs of the page table."""
+    """Linux faultin_page() and follow_page_mask(): what the access needs of the page table.
+
+    access_remote_vm() keeps the mmap lock: its faults may not be retried (no FOLL_UNLOCKABLE).
+    """
     if write or (m.policy.gup_breaks_cow and vma.cow):
         if not write:
             m.say(reasons.GUP_BREAKS, mm, vpn)
         return follow_write(m, mm, vpn, vma)
     pte = m.pte(mm, vpn)
     if type(pte) is not Present and type(pte) is not Zero:
-        pte = read_fault(m, mm, vpn, vma, pte)
+        pte = read_fault(m, mm, vpn, vma, pte, retry=retry)
     if must_unshare(m, mm, vpn, vma, pte, pin=pin, longterm=longterm):
         return do_wp_page(m, mm, vpn, vma, pte, unshare=True)
     assert type(pte) is Present or type(pte) is Zero

@@ -45,6 +45,16 @@ ANSWERS: dict[str, tuple[str, list[str]]] = {
         "A mmap b 4\nA write b 1\nA munmap b[1]\nA uffd_wp b on\nA write b[2] 2",
         ["", "f1"],
     ),
+    "what /proc/PID/mem had to read it maps alone": (
+        "A mmap b 5 file\nA read b\nkernel drain\nkernel swapout A b\nA ptrace_read A b[1]\n"
+        "A read b[1]\nA read b[4]",
+        ["v0", "v0", "v0 f1"],
+    ),
+    "what process_vm_readv had to read it maps with what is around": (
+        "A mmap b 5 file\nA read b\nkernel drain\nkernel swapout A b\nA vm_read A b[1]\n"
+        "A read b[4]",
+        ["v0", "v0"],
+    ),
     "userfaultfd needs a mapping": (
         "A mmap b 2\nA write b 1\nA munmap b[1]\nA uffd_wp b[1] on",
         ["EINVAL"],

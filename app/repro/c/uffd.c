@@ -16,6 +16,7 @@ static void protect(struct answer *a, unsigned char *to, long pages, int on, lon
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_WP };
 	struct uffdio_writeprotect wp = { .mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0 };
+	int why;
 
 	range.range.start = (unsigned long)from;
 	range.range.len = all * PAGE;
@@ -34,6 +35,12 @@ static void protect(struct answer *a, unsigned char *to, long pages, int on, lon
 		}
 		uffd = fd;
 	}
-	if (ioctl(uffd, UFFDIO_REGISTER, &range) || ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
+	/* To end a protection that may be there needs no registration. */
+	if (!on && !ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
+		return;
+	why = errno;
+	if (ioctl(uffd, UFFDIO_REGISTER, &range))
+		a->error = on ? errno : why;
+	else if (ioctl(uffd, UFFDIO_WRITEPROTECT, &wp))
 		a->error = errno;
 }
