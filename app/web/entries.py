@@ -136,9 +136,14 @@ def slim(layout: Layout, x: float, index: int, cell: Cell, ring: bool) -> str:
             if cell.kind == "novma"
             else f'<rect class="box" x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}"/>'
         )
+        shown, title, squeezed = words, "", ""
+        if cell.kind == "folded" and "," in words:
+            shown, title = mixed(words), f"<title>{escape(words)}</title>"
+            if len(shown) * SMALL > w:
+                squeezed = f' textLength="{w - 4:g}" lengthAdjust="spacingAndGlyphs"'
         return (
-            f'<g class="pte none">{box}<text x="{x + w / 2:g}" y="{y + h / 2 + 4:g}" '
-            f'class="mid small cnt">{old}{escape(words)}</text></g>{mark}'
+            f'<g class="pte none">{title}{box}<text x="{x + w / 2:g}" y="{y + h / 2 + 4:g}" '
+            f'class="mid small cnt"{squeezed}>{old}{escape(shown)}</text></g>{mark}'
         )
     name = cell.target.partition(":")[0]
     glyph = platter if cell.kind == "swap" else pencil if cell.writable else lock
@@ -164,6 +169,13 @@ def slim(layout: Layout, x: float, index: int, cell: Cell, ring: bool) -> str:
             f'<tspan class="was">{escape(was_of(cell))}</tspan></text>'
         )
     return "".join(out) + f"{mark}</g></a>"
+
+
+def mixed(words: str) -> str:
+    """`1 present, 40 swapped` in the room of one entry: the last of it, and of how many."""
+    parts = [part.split(" ", 1) for part in words.split(", ")]
+    count, what = next((p for p in parts if p[1] == "swapped"), parts[0])
+    return f"{count}/{sum(int(number) for number, _ in parts)} {what}"
 
 
 def letters_at_the_end(x: float, y: float, cell: Cell, room: int) -> str:

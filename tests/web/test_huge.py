@@ -13,6 +13,7 @@ from app.resources import resource
 from app.scenario import library, parse
 from app.trace import Run, play
 from app.web import drawing
+from app.web.entries import mixed
 from app.web.glimpse import glimpse, survey
 from app.web.homes import Item
 from app.web.layout import Layout
@@ -219,3 +220,10 @@ def test_some_rows_alone_are_laid_out_as_well(text: str) -> None:
         small = with_rows(layout, {keep})
         check_overlaps(small)
         drawing.stage(small, scene_of(small, len(run), *glimpse(run, len(run), layout)), "memory")
+
+
+def test_a_folded_row_that_is_mixed_fits_its_column() -> None:
+    """Its words were as wide as two columns, and stood over the neighbours' words."""
+    assert mixed("1 present, 40 swapped") == "40/41 swapped"
+    assert mixed("3 present, 5 not present") == "3/8 present"
+    assert mixed("3 present, 2 swapped, 1 not present") == "2/6 swapped"
