@@ -149,7 +149,7 @@ def keep(program: list[ops.Operation]) -> list[Machine]:
     policy = policies.get("linux")
     machine = boot(Config(), "A")
     kept = [machine]
-    with collector_paused():
+    with collector_paused(len(program)):
         for operation in program:
             machine = step(machine, operation, policy, explain=False).after
             kept.append(machine)

@@ -163,7 +163,7 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
     )
     steps = [first]
     audits = [audit.copy()]
-    with collector_paused():
+    with collector_paused(len(scenario.steps)):
         for source in scenario.steps:
             try:
                 done = step(machine, source.op, policy, explain=explain)
