@@ -153,7 +153,9 @@ def alike(machine: Machine, pfn: int, count: int) -> int:
     """
     folio = machine.folios.get(pfn)
     if folio is None:
-        return 1 if machine.handles else extent(machine.folios, range(pfn, pfn + count))
+        held = [at for handle in machine.handles.values() for _, at in handle.pages]
+        stop = min([at for at in held if pfn <= at < pfn + count], default=pfn + count)
+        return extent(machine.folios, range(pfn, max(stop, pfn + 1)))
     holder = folio_of(machine, pfn)
     if machine.flights or holder.gets or holder.pins or folio.ksm or slot_of(machine, pfn) >= 0:
         return 1

@@ -39,16 +39,18 @@ class SwapEntries:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.found: dict[int, list[tuple[int, int]]] | None = None
+        self.found: dict[int, list[tuple[int, int, bool]]] | None = None
 
-    def of(self, slot: int) -> list[tuple[int, int]]:
+    def of(self, slot: int) -> list[tuple[int, int, bool]]:
+        """(mm, vpn, marked exclusive) of each."""
         if self.found is None:
             self.found = {}
             for mm, table in self.machine.tables.items():
                 for vpn, count, pte in every_stretch(table):
                     if type(pte) is Swapped:
                         for by in range(count):
-                            self.found.setdefault(pte.slot + by, []).append((mm, vpn + by))
+                            at = (mm, vpn + by, pte.exclusive)
+                            self.found.setdefault(pte.slot + by, []).append(at)
         return self.found.get(slot, [])
 
 
@@ -102,7 +104,7 @@ def places(
         if not machine.flights or (type(pte) is Present and pte.pfn == pfn)
     ]
     if slot >= 0 and machine.slots[slot].count:
-        out += swapped.of(slot)
+        out += [(mm, vpn) for mm, vpn, _ in swapped.of(slot)]
     return out
 
 
@@ -266,8 +268,7 @@ def slot_marks(
     value = machine.slots.get(slot)
     if value is None or value.count < 2 or not policy.swap_exclusive:
         return
-    for mm, vpn in swapped.of(slot):
-        pte = machine.tables[mm][vpn]
-        if type(pte) is Swapped and pte.exclusive:
+    for mm, vpn, exclusive in swapped.of(slot):
+        if exclusive:
             why = f"marked exclusive, and {value.count} swap entries name the slot"
             yield ("K4", mm, vpn), Violation("invariant", "K4", why, mm, vpn)

@@ -113,6 +113,7 @@ class Survey:
         self.whole: dict[int, int] = {}
         self.grips: dict[tuple[str, int, str], Life] = {}
         self.before: dict[tuple[str, str], list[Json]] = {}
+        self.used: set[tuple[int, str]] = set()
         self.frames, self.slots = Present(), Present()
         self.last = 0
 
@@ -174,10 +175,11 @@ class Survey:
                 self.marks[area, lo, hi] = self.marks.get((area, lo, hi), 0) + 1
             if found is not None:
                 seen(self.uses, (area, lo, hi, found), number)
-                for label in labels_of(found):
+                for label in labels_of(found) if (column, found) not in self.used else ():
                     users = self.users.setdefault(label, [])
                     if column not in users:
                         users.append(column)
+                self.used.add((column, found))
 
     def go_on(self, number: int, area: str, entries: list[Json]) -> None:
         for entry in entries:
