@@ -28,7 +28,7 @@ from app.engine.state import (
     Zero,
     walk,
 )
-from app.engine.stretches import every_stretch
+from app.engine.stretches import every_stretch, extent
 from app.trace import Run
 from app.trace.explain import event_json, violation_json
 from app.trace.frames import frame
@@ -151,17 +151,17 @@ def stretches(area: Area, lo: int, hi: int) -> Iterator[tuple[int, int, str | No
 def runs(
     table: PageTable, huge: int, base: int, lo: int, hi: int
 ) -> Iterator[tuple[int, int, Pte | None]]:
-    """(first, last, what maps the first): what a PMD maps is not looked at page by page."""
+    """(first, last, what maps the first): neighbours are not looked at page by page."""
     start, shown, at = lo, None, lo
     while at < hi:
         vpn = base + at
         pte: Pte | None = table.get(vpn)  # type: ignore[assignment]
-        end = at + 1
-        if pte is None:
-            pmd = vpn - vpn % huge
-            if type(table.get(~pmd)) in (Pmd, HugeZero):
-                pte = walk(table, huge, vpn)
-                end = min(hi, pmd + huge - base)
+        pmd = vpn - vpn % huge
+        end = min(hi, pmd + huge - base)
+        if pte is None and type(table.get(~pmd)) in (Pmd, HugeZero):
+            pte = walk(table, huge, vpn)
+        else:
+            end = at + extent(table, range(vpn, base + end))
         if at == start:
             shown = pte
         elif not alike(shown, pte, at - start):
