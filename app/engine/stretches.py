@@ -51,6 +51,8 @@ def fill(pages: Pages[V], keys: range, value: V) -> Pages[V]:
 
 def put_all(pages: Pages[V], stretches: list[Stretch[V]]) -> Pages[V]:
     """`fill` for each of `stretches`."""
+    if len(stretches) == 1 and stretches[0][1] == 1:
+        return pages.set(stretches[0][0], stretches[0][2])
     if isinstance(pages, Map):
         few: dict[int, V] = {}
         for first, count, value in stretches:
