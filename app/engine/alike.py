@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from . import reasons
 from .blocks import nth
 from .draft import Draft, Event
+from .faults import spurious_copy
 from .frames import LRU_BATCH
 from .large import fewer_ptes
 from .state import Compound, Entry, Folio, Pages, PageTable, Pmd, Present, Swapped, Vma, Zero
@@ -59,10 +60,7 @@ def together(
 
 def elsewhere(m: Draft) -> tuple[object, ...]:
     """What an example may not change."""
-    return (
-        m.processes, m.mms, m.handles, m.inodes, m.flights,
-        len(m.violations),
-    )  # fmt: skip
+    return m.processes, m.mms, m.handles, m.inodes, m.flights
 
 
 class Example:
@@ -77,6 +75,7 @@ class Example:
         self.elsewhere, self.compounds, self.slots = elsewhere(m), m.compounds, m.slots
         self.next_pfn, self.lru, self.copies = m.next_pfn, m.lru, m.copies
         self.said = len(m.events) if m.events is not None else 0
+        self.violated = len(m.violations)
         self.touched, m.touched = m.touched, set()
 
     def follow(self, pages: range, changed: set[int]) -> int:
@@ -94,6 +93,7 @@ class Example:
         head = folio.head if folio is not None and m.compounds is not self.compounds else -1
         if head >= 0 and self.effect is None:
             pages = pages[: self.may_leave(self.compounds[head])]
+            pages = self.seen_alike(pages)
         if type(self.pte) is Swapped:
             # What went through the swap cache was told with its slot.
             through_cache = ~self.pte.slot in changed
@@ -118,6 +118,11 @@ class Example:
             m.ghosts = m.ghosts.set(self.mm, fill(m.ghosts[self.mm], owed, version))
         m.copies += (m.copies - self.copies) * count
         effect = self.effect or self.leave
+        if len(m.violations) > self.violated:
+            m.violations += [
+                spurious_copy(self.mm, self.vpn + i, self.old + i, effect(self.compounds[head], i))
+                for i in range(1, count + 1)
+            ]
         if head >= 0:
             m.compounds = m.compounds.set(head, effect(m.compounds[head], count))
         retell(m, said, count, (self.old, new), effect if head >= 0 else None)
@@ -125,6 +130,14 @@ class Example:
 
     def leave(self, value: Compound, count: int) -> Compound:
         return fewer_ptes(value, self.mm, count)
+
+    def seen_alike(self, pages: range) -> range:
+        """As many of `pages` as are seen by some handle if this page is, and by none if not."""
+        held = {pfn for handle in self.m.handles.values() for _, pfn in handle.pages}
+        same = (by for by in range(1, len(pages) + 1) if held)
+        mine = self.old in held
+        stop = next((by for by in same if (self.old + by in held) != mine), len(pages) + 1)
+        return pages[: stop - 1]
 
     def follow_in_pmd(self, pages: range, changed: set[int]) -> int:
         """`follow` where one PMD maps all of `pages`: only what they share may have changed."""
@@ -136,6 +149,7 @@ class Example:
             type(pmd) is not Pmd or effect is None
             or not all(map(is_, still, (self.table, self.ghosts, self.slots, self.lru)))
             or not all(map(is_, self.elsewhere, elsewhere(m)))
+            or len(m.violations) > self.violated
             or not self.had_effect(pmd.pfn, effect)
         ):  # fmt: skip
             return 0
@@ -176,7 +190,9 @@ class Example:
                 return False
             if m.compounds is not self.compounds and not self.left_large(folio.head):
                 return False
-        elif m.compounds is not self.compounds:
+            if len(m.violations) > self.violated and not self.copied_in_vain(folio.head):
+                return False
+        elif len(m.violations) > self.violated or m.compounds is not self.compounds:
             return False
         elif type(self.pte) is Swapped:
             if m.slots is self.slots:
@@ -215,9 +231,22 @@ class Example:
             head, effect(before, 1)
         )
 
+    def copied_in_vain(self, head: int) -> bool:
+        """Was it a page of a large folio that was copied although nobody else could see it?"""
+        violations = self.m.violations[self.violated :]
+        before = self.compounds.get(head)
+        return before is not None and violations == [
+            spurious_copy(self.mm, self.vpn, self.old, before)
+        ]
+
     def left_large(self, head: int) -> bool:
-        """Did a PTE less map this large folio, or had it the effect that was said?"""
-        if self.effect is not None and self.had_effect(head, self.effect):
+        """Did a PTE less map this large folio, or had it the effect that was said?
+
+        A turn that took a fault may have counted references, and its effect may be one more.
+        """
+        m = self.m
+        calm = m.tables[self.mm] is self.table and m.folios is self.folios
+        if self.effect is not None and calm and self.had_effect(head, self.effect):
             return True
         self.effect = None
         return self.compounds[head].slot < 0 and self.had_effect(head, self.leave)

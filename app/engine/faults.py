@@ -222,17 +222,19 @@ def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio | Compound) 
     """
     if observed(m, pfn) or (type(old) is Compound and old.mapcount == 1):
         return
+    m.violations.append(spurious_copy(mm, vpn, pfn, old))
+
+
+def spurious_copy(mm: int, vpn: int, pfn: int, old: Folio | Compound) -> Violation:
     what = "large folio granularity: " if type(old) is Compound else ""
-    m.violations.append(
-        Violation(
-            "spurious-copy",
-            "S1",
-            f"{what}copied at refcount {old.refcount} although no mapping, swap entry or handle "
-            "could see the page",
-            mm,
-            vpn,
-            pfn,
-        )
+    return Violation(
+        "spurious-copy",
+        "S1",
+        f"{what}copied at refcount {old.refcount} although no mapping, swap entry or handle "
+        "could see the page",
+        mm,
+        vpn,
+        pfn,
     )
 
 

@@ -64,6 +64,18 @@ HUGE = {
         "A mmap buf 64 thp\nA write buf 1\nA fork B\nA fork C\nB madvise buf[9] dontneed\n"
         "C write buf[5] 1\nB write buf 2\nC exit\nA write buf 3"
     ),
+    "copied in vain, and one page that a handle sees": (
+        "A mmap buf 64 thp\nA write buf 1\nkernel split_pmd A buf\nA get buf[5] g ro\nA fork B\n"
+        "B madvise buf[0:32] dontneed\nA write buf[5:20] 2\nA write buf[0:5] 3\nA write buf 4"
+    ),
+    "copied in vain": (
+        "A mmap buf 64 thp\nA write buf 1\nkernel split_pmd A buf\nA fork B\n"
+        "B madvise buf[0:32] dontneed\nA write buf[1:32] 2\nB write buf 3\nA write buf 4"
+    ),
+    "pinned after it was reused": (
+        "A mmap buf 64 thp\nA write buf 1\nkernel split_pmd A buf\nA fork B\nB exit\n"
+        "A pin buf[10:20] p rw\nA get buf[30:40] q rw\nA write buf 2"
+    ),
     "swapped": (
         "A mmap buf 64 thp\nA write buf 1\nA madvise buf pageout\nA fork B\nA read buf\n"
         "B write buf 2\nkernel swapout B buf\nB madvise buf[3:40] dontneed\nA exit\nB write buf 3"
