@@ -8,11 +8,10 @@ from . import reasons
 from .alike import together
 from .draft import Draft
 from .faults import read_fault, write_fault
-from .mmu import find as find
 from .neighbours import change_pages
 from .operations import Place
 from .outcome import Failed
-from .state import ZEROES, Area, HugeZero, Pmd, Present, Pte, Version, Vma, Zero
+from .state import ZEROES, Area, HugeZero, Pmd, Present, Pte, Version, Vma, Zero, vma_of
 from .stretches import fill, stretches
 
 
@@ -35,6 +34,11 @@ def area_of(m: Draft, mm: int, place: Place, error: str = "ENOMEM") -> Area:
 
 def pages_of(area: Area, place: Place) -> range:
     return range(area.start + place.lo, area.start + place.hi)
+
+
+def find(area: Area | None, vpn: int) -> Vma | None:
+    """The VMA behind a page of a range that may be gone."""
+    return vma_of(area, vpn) if area is not None else None
 
 
 def load(m: Draft, mm: int, area: Area | None, vpn: int) -> tuple[int, int]:

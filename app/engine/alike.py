@@ -134,10 +134,11 @@ class Example:
     def seen_alike(self, pages: range) -> range:
         """As many of `pages` as are seen by some handle if this page is, and by none if not."""
         held = {pfn for handle in self.m.handles.values() for _, pfn in handle.pages}
-        same = (by for by in range(1, len(pages) + 1) if held)
         mine = self.old in held
-        stop = next((by for by in same if (self.old + by in held) != mine), len(pages) + 1)
-        return pages[: stop - 1]
+        for by in range(len(pages)) if held else ():
+            if (self.old + 1 + by in held) != mine:
+                return pages[:by]
+        return pages
 
     def follow_in_pmd(self, pages: range, changed: set[int]) -> int:
         """`follow` where one PMD maps all of `pages`: only what they share may have changed."""

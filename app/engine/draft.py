@@ -104,7 +104,7 @@ class Draft(Frames):
             self.tables = self.tables.set(mm, self.tables[mm].set(vpn, pte))
 
     def set_ptes(self, mm: int, vpns: range, pte: Pte) -> None:
-        """`set_pte` of pages that are mapped alike (`alike`); `pte` is for the first of them."""
+        """`set_pte` of pages that are mapped alike (`neighbours`); `pte` is the first page's."""
         if isinstance(pte, Present | Zero) and pte.huge:
             self.set_pmd(mm, vpns.start, pte)
         else:

@@ -13,20 +13,10 @@ from msgspec.structs import replace
 from .done import Step
 from .operations import Read, Write
 from .outcome import Outcome
-from .state import Area, Machine, Present, Version, Vma
+from .state import Machine, Present, Version
 
 HIT = Outcome(faults=0)
 """A store that was no business of the kernel's."""
-
-
-def find(area: Area | None, vpn: int) -> Vma | None:
-    """The VMA behind a page; nearly every range has just one."""
-    if area is None:
-        return None
-    for vma in area.vmas:
-        if vma.lo <= vpn < vma.hi:
-            return vma
-    return None
 
 
 def load(machine: Machine, op: Read) -> Step | None:

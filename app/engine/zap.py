@@ -136,8 +136,7 @@ def unmap_pages(m: Draft, mm: int, entries: Entries, reason: Reason | None) -> E
             others.append((start, length, pte))
             continue
         by = start - pte.pfn
-        one = ((pte.pfn, 1, m.folios[pte.pfn]),) if length == 1 else None
-        for pfn, count, folio in one or stretches(m.folios, pte.pfn, length):
+        for pfn, count, folio in stretches(m.folios, pte.pfn, length):
             own = folio.anon and folio.head < 0 and folio.slot < 0 and not folio.mlocked
             # KSM maps one page many times; its next mapping is of what this one has left.
             if not own or (folio.ksm and not merged.isdisjoint(range(pfn, pfn + count))):
