@@ -11,8 +11,9 @@ from .faults import read_fault, write_fault
 from .neighbours import change_pages
 from .operations import Place
 from .outcome import Failed
-from .state import ZEROES, Area, HugeZero, Pmd, Present, Pte, Version, Vma, Zero, vma_of
-from .stretches import fill, stretches
+from .state import ZEROES, Area, Entry, HugeZero, Pmd, Present, Pte, Version, Vma, Zero, vma_of
+from .stretches import Stretch, fill, put_all, stretches
+from .touched import touch
 
 
 def enter(m: Draft, process: str) -> int:
@@ -123,8 +124,8 @@ def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list
 def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> list[range]:
     """The frames of the first pages of `pages` that need no kernel: as many as there are.
 
-    A store is permitted by a writable, dirty and young entry of a private mapping, a load by any
-    young one; one PMD answers for all the pages that it maps.
+    A store is permitted by a writable entry of a private mapping, a load by any; the processor
+    sets its accessed and dirty bits by itself. One PMD answers for all the pages that it maps.
     """
     vma = find(area, pages.start)
     if vma is None or vma.prot == "none" or (write and (vma.prot == "r" or vma.shared)):
@@ -139,21 +140,29 @@ def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool
         by = pmd.pfn - first
         return [range(pages.start + by, min(stop, first + m.config.huge) + by)]
     frames: list[range] = []
+    marked: list[Stretch[Entry]] = []
     at = pages.start
     pte = table.get(at)
-    if type(pte) is not Present or not pte.young or (write and not (pte.write and pte.dirty)):
+    if type(pte) is not Present or (write and not pte.write):
         return frames
     for here, count, pte in stretches(table, at, stop - at):
-        if here != at or type(pte) is not Present or not pte.young:
+        if here != at or type(pte) is not Present or (write and not pte.write):
             break
-        if write and not (pte.write and pte.dirty):
-            break
+        if not pte.young or (write and not pte.dirty):
+            marked.append((here, count, stored_to(pte) if write else replace(pte, young=True)))
         pfns = range(pte.pfn, pte.pfn + count)
         if frames and frames[-1].stop == pfns.start:
             pfns = range(frames.pop().start, pfns.stop)
         frames.append(pfns)
         at += count
+    if marked:
+        m.tables = m.tables.set(mm, put_all(table, marked))
     return frames
+
+
+def stored_to(pte: Present) -> Present:
+    """The entry after the processor has set its bits for a store."""
+    return replace(pte, dirty=True, young=True, soft_dirty=True)
 
 
 def put_values(m: Draft, mm: int, vpn: int, frames: list[range], value: int) -> None:
@@ -161,7 +170,7 @@ def put_values(m: Draft, mm: int, vpn: int, frames: list[range], value: int) -> 
     version = Version(value, mm, m.clock)
     for part in frames:
         m.folios = change_pages(m.folios, part, lambda page: replace(page, data=version))
-        m.touched.update(part)
+        touch(m.touched, part)
     vpns = range(vpn, vpn + sum(map(len, frames)))
     m.ghosts = m.ghosts.set(mm, fill(m.ghosts[mm], vpns, version))
 
@@ -173,4 +182,4 @@ def put_value(m: Draft, mm: int, vpn: int, vma: Vma, pte: Present, value: int) -
     if not vma.shared:
         m.ghosts = m.ghosts.set(mm, m.ghosts[mm].set(vpn, version))
     if pte.write and not (pte.dirty and pte.young):
-        m.set_pte(mm, vpn, replace(pte, dirty=True, young=True, soft_dirty=True))
+        m.set_pte(mm, vpn, stored_to(pte))

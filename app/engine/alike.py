@@ -8,27 +8,24 @@ more than its own page and the LRU batch is nobody's example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from operator import is_
 from typing import TypeVar
 
-from msgspec.structs import replace
-
 from . import reasons
 from .blocks import nth
-from .draft import Draft, Event
+from .draft import Draft
+from .events import Effect
 from .faults import spurious_copy
 from .frames import LRU_BATCH
 from .large import fewer_ptes
 from .state import Compound, Entry, Folio, Pages, PageTable, Pmd, Present, Swapped, Vma, Zero
-from .stretches import drop, extent, fill
+from .stretches import drop, extent, fill, put_all
+from .touched import Touched, holds, touch
 
 T = TypeVar("T")
 Batches = tuple[tuple[int | tuple[int, str], ...], ...]
-
-
-Effect = Callable[[Compound, int], Compound]
-"""What the turns of so many pages of a large folio do to what its pages share."""
 
 
 def together(
@@ -74,11 +71,11 @@ class Example:
         self.folio = m.folios[self.old] if self.old >= 0 else None
         self.elsewhere, self.compounds, self.slots = elsewhere(m), m.compounds, m.slots
         self.next_pfn, self.lru, self.copies = m.next_pfn, m.lru, m.copies
-        self.said = len(m.events) if m.events is not None else 0
+        self.said = m.said()
         self.violated = len(m.violations)
         self.touched, m.touched = m.touched, set()
 
-    def follow(self, pages: range, changed: set[int]) -> int:
+    def follow(self, pages: range, changed: Touched) -> int:
         """Do to the first of `pages` what was done here, as long as they are alike; to how many.
 
         `changed` are the frames that were touched here.
@@ -96,17 +93,17 @@ class Example:
             pages = self.seen_alike(pages)
         if type(self.pte) is Swapped:
             # What went through the swap cache was told with its slot.
-            through_cache = ~self.pte.slot in changed
+            through_cache = holds(changed, ~self.pte.slot)
             count = 0 if through_cache else self.count_swapped(self.pte, pages)
         else:
             count = count_alike(m.folios, self.table, pages, self.pte, folio)
         if not count or len(m.folios) + fresh * count > m.config.memory:
             return 0
-        said = m.events[self.said :] if m.events is not None else []
+        told = m.told_since(self.said)
         new = m.next_pfn - 1 if fresh else -1
         if fresh:
-            m.touched.update(allocate_alike(m, new, count))
-        if self.old >= 0 and self.old in changed:
+            touch(m.touched, allocate_alike(m, new, count))
+        if self.old >= 0 and holds(changed, self.old):
             spread(m, self.old, count)
         if type(self.pte) is Swapped:
             slot = self.pte.slot
@@ -119,17 +116,19 @@ class Example:
         m.copies += (m.copies - self.copies) * count
         effect = self.effect or self.leave
         if len(m.violations) > self.violated:
+            before = self.compounds[head].refcount
             m.violations += [
-                spurious_copy(self.mm, self.vpn + i, self.old + i, effect(self.compounds[head], i))
+                spurious_copy(self.mm, self.vpn + i, self.old + i, before - i, large=True)
                 for i in range(1, count + 1)
             ]
         if head >= 0:
             m.compounds = m.compounds.set(head, effect(m.compounds[head], count))
-        retell(m, said, count, (self.old, new), effect if head >= 0 else None)
+        m.say_again(told, count, (self.old, new), effect if head >= 0 else None)
         return count
 
-    def leave(self, value: Compound, count: int) -> Compound:
-        return fewer_ptes(value, self.mm, count)
+    @property
+    def leave(self) -> Effect:
+        return partial(fewer_ptes, mm=self.mm)
 
     def seen_alike(self, pages: range) -> range:
         """As many of `pages` as are seen by some handle if this page is, and by none if not."""
@@ -140,7 +139,7 @@ class Example:
                 return pages[:by]
         return pages
 
-    def follow_in_pmd(self, pages: range, changed: set[int]) -> int:
+    def follow_in_pmd(self, pages: range, changed: Touched) -> int:
         """`follow` where one PMD maps all of `pages`: only what they share may have changed."""
         m, effect = self.m, self.effect
         first = self.vpn - self.vpn % m.config.huge
@@ -156,10 +155,10 @@ class Example:
             return 0
         count, page = len(pages), pmd.pfn + self.vpn - first
         m.compounds = m.compounds.set(pmd.pfn, effect(m.compounds[pmd.pfn], count))
-        if page in changed:
-            m.touched.update(range(page + 1, page + 1 + count))
-        said = m.events[self.said :] if m.events is not None else []
-        retell(m, said, count, (page,), effect)
+        if holds(changed, page):
+            touch(m.touched, range(page + 1, page + 1 + count))
+        told = m.told_since(self.said)
+        m.say_again(told, count, (page,), effect)
         return count
 
     def count_swapped(self, pte: Swapped, pages: range) -> int:
@@ -184,7 +183,10 @@ class Example:
         if type(self.pte) is Present:
             folio = self.folio
             assert folio is not None
-            if folio.batch >= 0 or folio.batches or folio.slot >= 0 or folio.ksm:
+            if folio.batches or folio.slot >= 0 or folio.ksm:
+                return False
+            if folio.batch >= 0 and m.lru is not self.lru:
+                # The pages behind it wait in a batch, too, and may leave it before their turn.
                 return False
             if folio.head == self.old:
                 # What is said of a head may be said of its folio.
@@ -237,7 +239,7 @@ class Example:
         violations = self.m.violations[self.violated :]
         before = self.compounds.get(head)
         return before is not None and violations == [
-            spurious_copy(self.mm, self.vpn, self.old, before)
+            spurious_copy(self.mm, self.vpn, self.old, before.refcount, large=True)
         ]
 
     def left_large(self, head: int) -> bool:
@@ -298,37 +300,11 @@ def count_alike(
 def spread(m: Draft, pfn: int, count: int) -> None:
     """What has become of the folio at `pfn` becomes of the `count` frames behind it."""
     pfns = range(pfn + 1, pfn + 1 + count)
-    m.touched.update(pfns)
+    touch(m.touched, pfns)
     if pfn in m.folios:
         m.folios = fill(m.folios, pfns, m.folios[pfn])
     else:
         m.folios = drop(m.folios, pfns)
-
-
-def retell(
-    m: Draft, said: Sequence[Event], count: int, frames: tuple[int, ...],
-    effect: Effect | None = None,
-) -> None:  # fmt: skip
-    """The same decisions `count` times more, each of the next page and the next of `frames`.
-
-    `effect` is what each of them does to the large folio that is told of.
-    """
-    if not said:
-        return
-    events = m.events
-    assert events is not None
-    for i in range(1, count + 1):
-        names = {pfn: pfn + i for pfn in frames if pfn >= 0}
-        for event in said:
-            pfn, to = names.get(event.pfn, event.pfn), names.get(event.to, event.to)
-            at = event.vpn + i if event.vpn >= 0 else -1
-            slot = event.slot + i if event.slot >= 0 else -1
-            folio = event.folio
-            if type(folio) is not Compound:
-                folio = nth(folio, i)
-            elif effect is not None:
-                folio = effect(folio, i)
-            events.append(replace(event, vpn=at, pfn=pfn, to=to, folio=folio, slot=slot))
 
 
 def only_appended(m: Draft, lru: Batches, fresh: int) -> bool:
@@ -346,23 +322,26 @@ def allocate_alike(m: Draft, like: int, count: int) -> range:
     """
     frames = range(like + 1, like + 1 + count)
     m.next_pfn = frames.stop
-    folio = m.folios[like]
-    m.folios = fill(m.folios, range(like, frames.stop), folio)
-    if folio.batch < 0:
+    fresh = m.folios[like]
+    cpu = fresh.batch
+    if cpu < 0:
+        m.folios = fill(m.folios, range(like, frames.stop), fresh)
         return frames
-    cpu = folio.batch
     room = LRU_BATCH - len(m.lru[cpu])
-    fill_batch(m, cpu, frames[:room])
-    left = frames[room:]
-    if not left:
+    if count <= room:
+        m.folios = fill(m.folios, range(like, frames.stop), fresh)
+        fill_batch(m, cpu, frames)
         return frames
-    m.lru_add_drain(cpu)
-    drained = m.folios[like]
-    while len(left) > LRU_BATCH:
+    m.lru_add_drain(cpu, room)
+    batches, waiting = divmod(count - room - 1, LRU_BATCH)
+    for _ in range(batches):
         m.say(reasons.DRAINED, -1, -1, -1, cpu, LRU_BATCH)
-        left = left[LRU_BATCH:]
-    m.folios = fill(m.folios, range(like, left.start), drained)
-    fill_batch(m, cpu, left)
+    waiting += 1
+    behind = 1 + count - waiting
+    m.folios = put_all(
+        m.folios, [(like, behind, m.folios[like]), (like + behind, waiting, nth(fresh, behind))]
+    )
+    fill_batch(m, cpu, frames[-waiting:])
     return frames
 
 

@@ -6,7 +6,6 @@ cost and not what the machine holds; and of frames that are alike only the first
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 
 from immutables import Map
@@ -24,12 +23,14 @@ from .safety import (
     freed_but_held,
     handle_links,
     handle_views,
+    must_be_owned,
     places,
     slot_marks,
     slot_of,
+    surprised,
 )
 from .state import ZERO_PFN, Handle, Machine, folio_of, mappings
-from .stretches import extent
+from .stretches import extent, stretches
 
 
 class Audit:
@@ -54,31 +55,40 @@ class Audit:
         return out
 
     def after(
-        self, machine: Machine, touched: Iterable[int], *, device: bool = False
+        self, machine: Machine, written: list[range], *, device: bool = False
     ) -> list[Violation]:
-        """The violations that are new in `machine`. `device`: the step was a store by a handle."""
+        """The violations that are new in `machine`, in which a step has `written` (`Step`).
+
+        `device`: the step was a store by a handle.
+        """
         fresh: list[Violation] = []
         swapped = SwapEntries(machine)
         # In order, not as a set has them: of a store that many see the first witness is told.
-        frames = sorted(at for at in touched if at >= 0)
-        at = 0
-        while at < len(frames):
-            pfn = frames[at]
-            at += 1
-            found = dict(self.frame(machine, pfn, swapped, device))
-            if found or self.broken:
-                fresh += self.compare(pfn, found)
-            elif at < len(frames):
-                at = bisect_left(frames, pfn + alike(machine, pfn, frames[-1] + 1 - pfn))
-        for subject in sorted(at for at in touched if at < 0):
-            found = dict(slot_marks(machine, self.policy, ~subject, swapped))
-            if found or self.broken:
-                fresh += self.compare(subject, found)
-        for name in self.concerned(machine, touched):
+        for part in written:
+            pfn = part.start
+            while 0 <= pfn < part.stop:
+                found = dict(self.frame(machine, pfn, swapped, device))
+                if found or self.broken:
+                    fresh += self.compare(pfn, found)
+                pfn += 1 if found else self.alike(machine, range(pfn, part.stop))
+        for part in written:
+            for subject in part if part.start < 0 else ():
+                found = dict(slot_marks(machine, self.policy, ~subject, swapped))
+                if found or self.broken:
+                    fresh += self.compare(subject, found)
+        for name in self.concerned(machine, written):
             fresh += self.compare(("handle", name), dict(handle_links(machine, name)))
         return fresh
 
-    def concerned(self, machine: Machine, touched: Iterable[int]) -> list[str]:
+    def alike(self, machine: Machine, frames: range) -> int:
+        """How many of `frames` need no look of their own: as the first one, nothing is broken."""
+        count = alike(machine, self.policy, frames) if len(frames) > 1 else 1
+        for subject, *_ in self.broken if count > 1 else ():
+            if isinstance(subject, int) and frames.start < subject < frames.start + count:
+                count = subject - frames.start
+        return count
+
+    def concerned(self, machine: Machine, written: list[range]) -> list[str]:
         """The handles whose link to their owner may have changed: what they hold was touched.
 
         A pin of the zero page holds no frame; and while lines of a `par` block are on their way,
@@ -98,8 +108,8 @@ class Audit:
         if racing or self.racing:
             return [*gone, *machine.handles]
         names = dict.fromkeys((*gone, *self.on_zero_page))
-        for pfn in touched if machine.handles else ():
-            if pfn in machine.folios:
+        for part in written if machine.handles else ():
+            for pfn, _, _ in stretches(machine.folios, part.start, len(part)):
                 folio = folio_of(machine, pfn)
                 names.update(dict.fromkeys((*folio.pins, *folio.gets)))
         return [name for name in names if name in machine.handles or name in gone]
@@ -140,24 +150,28 @@ class Audit:
             found += contents(machine, pfn, folio, shown, device)
             holder = folio_of(machine, pfn)
             if holder.gets or holder.pins:
-                found += handle_views(machine, pfn, folio)
+                found += handle_views(machine, pfn)
             if not busy:
                 found += exclusivity(machine, self.policy, pfn, folio, seen, slot)
         return found
 
 
-def alike(machine: Machine, pfn: int, count: int) -> int:
-    """How many of `count` frames from `pfn` on an audit cannot tell from the first.
+def alike(machine: Machine, policy: Policy, frames: range) -> int:
+    """How many of `frames` an audit cannot tell from the first, with which nothing is wrong.
 
-    What a handle or a swap slot is asked of is asked of each page.
+    A page in the swap cache is asked for its slot, and one that some handle might be wrong about
+    for its place in it.
     """
+    pfn, count = frames.start, len(frames)
     folio = machine.folios.get(pfn)
     if folio is None:
         held = [at for handle in machine.handles.values() for _, at in handle.pages]
         stop = min([at for at in held if pfn <= at < pfn + count], default=pfn + count)
         return extent(machine.folios, range(pfn, max(stop, pfn + 1)))
     holder = folio_of(machine, pfn)
-    if machine.flights or holder.gets or holder.pins or folio.ksm or slot_of(machine, pfn) >= 0:
+    if machine.flights or folio.ksm or slot_of(machine, pfn) >= 0:
+        return 1
+    if surprised(machine, pfn) or (holder.pins and must_be_owned(machine, policy, folio)):
         return 1
     _, count, _ = next(mapped_alike(machine, pfn, count))
     for mm, vpn in mappings(machine, pfn):

@@ -207,30 +207,43 @@ class Mutation(Generic[V]):
         """`value` at the first of `keys` and what is alike at the others; None takes them out."""
         if value is not None:
             value = nth(value, ORIGIN - keys.start)
-        whole = (value,) * SIZE
-        key, stop = keys.start, keys.stop
+        start, stop = keys.start, keys.stop
+        first, last = -(-start >> BITS), stop >> BITS
+        if first > last:
+            self.fill_part(first - 1, start & LAST, stop & LAST, value)
+            return
+        if start & LAST:
+            self.fill_part(first - 1, start & LAST, SIZE, value)
+        if first < last:
+            self.fill_whole(range(first, last), value)
+        if stop & LAST:
+            self.fill_part(last, 0, stop & LAST, value)
+
+    def fill_part(self, number: int, at: int, upto: int, value: V | None) -> None:
+        block = self.block(number)
+        self.count += absent(block[at:upto])
+        block[at:upto] = [value] * (upto - at)
+        if value is None:
+            self.count -= upto - at
+
+    def fill_whole(self, numbers: range, value: V | None) -> None:
+        blocks, lists = self.blocks, self.open
+        look = blocks.get
         before: Sequence[V | None] = NOTHING
-        empty = SIZE
-        while key < stop:
-            number, at = key >> BITS, key & LAST
-            upto = min(SIZE, at + stop - key)
-            if value is None:
-                self.count -= upto - at
-            if upto - at < SIZE:
-                block = self.block(number)
-                self.count += absent(block[at:upto])
-                block[at:upto] = whole[at:upto]
-            else:
-                old = self.seen(number)
-                if old is not before:
-                    before, empty = old, absent(old)
-                self.count += empty
-                self.open.pop(number, None)
-                if value is not None:
-                    self.blocks[number] = whole
-                elif number in self.blocks:
-                    del self.blocks[number]
-            key += upto - at
+        filled, count = 0, self.count
+        whole = (value,) * SIZE
+        for number in numbers:
+            old: Sequence[V | None] = look(number, NOTHING)
+            if lists and number in lists:
+                old = lists.pop(number)
+            if old is not before:
+                before, filled = old, SIZE - absent(old)
+            count -= filled
+            if value is not None:
+                blocks[number] = whole
+            elif number in blocks:
+                del blocks[number]
+        self.count = count + (len(numbers) << BITS if value is not None else 0)
 
     def finish(self) -> Blocks[V]:
         for number, values in self.open.items():
@@ -244,4 +257,8 @@ class Mutation(Generic[V]):
 
 def absent(places: Sequence[V | None]) -> int:
     """How many of them are empty."""
+    first = places[0]
+    if places.count(first) == len(places):
+        # Mostly they are one and the same, which is seen at once.
+        return len(places) if first is None else 0
     return sum([value is None for value in places])

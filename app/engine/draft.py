@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from immutables import Map
 from msgspec.structs import replace
 
-from .frames import Event as Event
 from .frames import Frames
 from .frames import OutOfMemory as OutOfMemory
 from .frames import Violation as Violation

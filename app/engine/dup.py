@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from . import large, reasons
-from .alike import allocate_alike, only_appended, retell
+from .alike import allocate_alike, only_appended
 from .draft import Draft, Violation
 from .reuse import is_exclusive, observed
 from .state import (
@@ -21,6 +21,7 @@ from .state import (
     folio_of,
 )
 from .stretches import Stretch, stretches
+from .touched import touch
 
 Theirs = list[Stretch[Entry]]
 """What a child gets: neighbours that are alike, and the first of their entries."""
@@ -87,7 +88,7 @@ def copy_present_pages(
     others; returns how many were copied."""
     folio = m.folios[pte.pfn]
     lru, violations = m.lru, len(m.violations)
-    said = len(m.events) if m.events is not None else 0
+    said = m.said()
     copy = copy_present_page(m, old, new, vma, vpns.start, pte)
     count = len(vpns) - 1
     if (
@@ -97,10 +98,10 @@ def copy_present_pages(
         count = 0
     theirs.append((vpns.start, 1 + count, copy))
     if count:
-        told = m.events[said:] if m.events is not None else ()
-        m.touched.update(allocate_alike(m, copy.pfn, count))
+        told = m.told_since(said)
+        touch(m.touched, allocate_alike(m, copy.pfn, count))
         m.copies += count
-        retell(m, told, count, (pte.pfn, copy.pfn))
+        m.say_again(told, count, (pte.pfn, copy.pfn))
     return 1 + count
 
 
@@ -144,8 +145,9 @@ def copy_nonpresent_ptes(
     if type(entry) is Swapped:
         copy_swap_ptes(m, old, vpn, count, entry, ours, theirs)
     elif type(entry) is Zero:
-        for at in range(vpn, vpn + count) if m.events is not None else ():
-            m.say(reasons.FORK_ZERO, old, at)
+        said = m.said()
+        m.say(reasons.FORK_ZERO, old, vpn)
+        m.say_again(m.told_since(said), count - 1)
         theirs.append((vpn, count, Zero()))
 
 
@@ -160,9 +162,10 @@ def copy_swap_ptes(
     for first, same, slot in stretches(m.slots, pte.slot, count):
         slots.append((first, same, replace(slot, count=slot.count + 1)))
         if slot.cache >= 0:
-            m.touched.update(range(slot.cache, slot.cache + same))
-        for at in range(first, first + same) if m.events is not None else ():
-            m.say(reason, old, at + by, -1, slot.count + 1, slot=at)
+            touch(m.touched, range(slot.cache, slot.cache + same))
+        said = m.said()
+        m.say(reason, old, first + by, -1, slot.count + 1, slot=first)
+        m.say_again(m.told_since(said), same - 1)
     m.set_slots(slots)
     if exclusive != pte.exclusive:
         ours.append((vpn, count, replace(pte, exclusive=exclusive)))

@@ -222,15 +222,16 @@ def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio | Compound) 
     """
     if observed(m, pfn) or (type(old) is Compound and old.mapcount == 1):
         return
-    m.violations.append(spurious_copy(mm, vpn, pfn, old))
+    large = type(old) is Compound
+    m.violations.append(spurious_copy(mm, vpn, pfn, old.refcount, large=large))
 
 
-def spurious_copy(mm: int, vpn: int, pfn: int, old: Folio | Compound) -> Violation:
-    what = "large folio granularity: " if type(old) is Compound else ""
+def spurious_copy(mm: int, vpn: int, pfn: int, refcount: int, *, large: bool) -> Violation:
+    what = "large folio granularity: " if large else ""
     return Violation(
         "spurious-copy",
         "S1",
-        f"{what}copied at refcount {old.refcount} although no mapping, swap entry or handle "
+        f"{what}copied at refcount {refcount} although no mapping, swap entry or handle "
         "could see the page",
         mm,
         vpn,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from immutables import Map
 from msgspec.structs import replace
 
@@ -173,10 +175,14 @@ def count_shared(
         first, before = large_folios.get(head, (vpn, 0))
         large_folios[head] = first, before + count
         return
-    for by in range(count):
-        say_shared(m, old, vpn + by, nth(pte, by))
-        if head >= 0:
-            large.add_mappings(m, head, new, 1)
+    said = m.said()
+    say_shared(m, old, vpn, pte)
+    effect = None
+    if head >= 0:
+        effect = partial(large.more_ptes, mm=new)
+        large.add_mappings(m, head, new, count)
+    if count > 1:
+        m.say_again(m.told_since(said), count - 1, (pte.pfn,), effect)
 
 
 def copy_page_tables(m: Draft, old: int, vma: Vma, copied: Theirs, theirs: Theirs) -> None:

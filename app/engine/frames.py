@@ -13,6 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from . import large, reasons
+from .blocks import nth
+from .events import Again, Effect, Event, spelled_out
 from .policy import Policy
 from .reasons import Reason
 from .state import (
@@ -29,25 +31,13 @@ from .state import (
     ptes_of,
     vma_of,
 )
-from .stretches import Stretch, drop_all, put_all
+from .stretches import Stretch, drop_all, put_all, stretches
+from .touched import Touched, touch
 
 T = TypeVar("T")
 
 LRU_BATCH = 31
 """PAGEVEC_SIZE: folios that one per-CPU batch holds before it drains by itself."""
-
-
-class Event(Struct, frozen=True, gc=False):
-    """A decision as it was taken. `folio` is the folio at that moment; -1 means "none"."""
-
-    reason: Reason
-    mm: int
-    vpn: int
-    pfn: int
-    folio: Folio | Compound | None
-    numbers: tuple[object, ...]
-    to: int = -1
-    slot: int = -1
 
 
 class Violation(Struct, frozen=True, gc=False):
@@ -97,7 +87,7 @@ class Frames:
     config: Config
     copies: int
     cpu: int
-    events: list[Event] | None
+    events: list[Event | Again] | None
     folios: Pages[Folio]
     lru: tuple[tuple[int | tuple[int, str], ...], ...]
     mms: Map[int, Mm]
@@ -106,7 +96,7 @@ class Frames:
     policy: Policy
     slots: Pages[Slot]
     tables: Map[int, PageTable]
-    touched: set[int]
+    touched: Touched
     violations: list[Violation]
 
     def vma(self, mm: int, vpn: int) -> Vma | None:
@@ -125,11 +115,31 @@ class Frames:
         *numbers: object,
         to: int = -1,
         slot: int = -1,
+        folio: Folio | Compound | None = None,
     ) -> None:
-        """Keep a decision for the reader."""
+        """Keep a decision for the reader, with the folio as it is now, or `folio`."""
         if self.events is not None:
-            folio = folio_of(self, pfn) if pfn >= 0 and pfn in self.folios else None
+            if folio is None and pfn >= 0 and pfn in self.folios:
+                folio = folio_of(self, pfn)
             self.events.append(Event(reason, mm, vpn, pfn, folio, numbers, to, slot))
+
+    def said(self) -> int:
+        """How much was told until now."""
+        return 0 if self.events is None else len(self.events)
+
+    def told_since(self, said: int) -> tuple[Event, ...]:
+        return () if self.events is None else spelled_out(self.events[said:])
+
+    def say_again(
+        self,
+        told: tuple[Event, ...],
+        count: int,
+        frames: tuple[int, ...] = (),
+        effect: Effect | None = None,
+    ) -> None:
+        """What was told of one page is true of the `count` pages behind it (`Again`)."""
+        if self.events is not None and told and count > 0:
+            self.events.append(Again(told, count, frames, effect))
 
     # -- folios -------------------------------------------------------------------------------
 
@@ -141,20 +151,14 @@ class Frames:
         self.folios = put_all(self.folios, pages)
         touched = self.touched
         for pfn, count, _ in pages:
-            if count == 1:
-                touched.add(pfn)
-            else:
-                touched.update(range(pfn, pfn + count))
+            touched.add(pfn if count == 1 else range(pfn, pfn + count))
 
     def drop_folios(self, parts: list[tuple[int, int]]) -> None:
         """Free frames: the first, and how many."""
         self.folios = drop_all(self.folios, parts)
         touched = self.touched
         for pfn, count in parts:
-            if count == 1:
-                touched.add(pfn)
-            else:
-                touched.update(range(pfn, pfn + count))
+            touched.add(pfn if count == 1 else range(pfn, pfn + count))
 
     def alloc(self, folio: Folio) -> int:
         """A frame for `folio`, which waits in this CPU's lru_add batch.
@@ -222,37 +226,32 @@ class Frames:
             folio = replace(folio, slot=-1, dirty=True)
         self.put(pfn, folio)
 
-    def lru_add_drain(self, cpu: int) -> None:
-        """This CPU's batches give their folios to the LRU, and their references back."""
+    def lru_add_drain(self, cpu: int, coming: int = 0) -> None:
+        """This CPU's batches give their folios to the LRU, and their references back.
+
+        `coming` more, which the caller looks after, are drained with them.
+        """
         batch = self.lru[cpu]
         if not batch:
             return
         lru = list(self.lru)
         lru[cpu] = ()
         self.lru = tuple(lru)
-        self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch))
+        self.say(reasons.DRAINED, -1, -1, -1, cpu, len(batch) + coming)
         kept: list[Stretch[Folio]] = []
-        behind = -1
-        before, after = None, None
-        for entry in batch:
-            if type(entry) is tuple:
+        for entries in in_order(batch):
+            if not isinstance(entries, range):
                 self.set_folios(kept)
-                self.leave_batch(cpu, *entry)
-                kept, behind = [], -1
+                self.leave_batch(cpu, *entries)
+                kept = []
                 continue
-            assert type(entry) is int
-            folio = self.folios[entry]
-            if after is None or folio is not before:
-                before, after = folio, replace(folio, batch=-1)
-            if not after.maps:
-                self.put(entry, after)
-            elif entry == behind and kept[-1][2] is after:
-                first, count, _ = kept[-1]
-                kept[-1] = (first, count + 1, after)
-                behind += 1
-            else:
-                kept.append((entry, 1, after))
-                behind = entry + 1
+            for pfn, count, folio in stretches(self.folios, entries.start, len(entries)):
+                after = replace(folio, batch=-1)
+                if after.maps:
+                    kept.append((pfn, count, after))
+                    continue
+                for by in range(count):
+                    self.put(pfn + by, nth(after, by))
         self.set_folios(kept)
 
     def leave_batch(self, cpu: int, pfn: int, name: str) -> None:
@@ -314,7 +313,7 @@ class Frames:
         """`set_slot` for many; the swap cache is the caller's to touch."""
         self.slots = put_all(self.slots, slots)
         for slot, count, _ in slots:
-            self.touched.update(range(~(slot + count - 1), ~slot + 1))
+            touch(self.touched, range(~(slot + count - 1), ~slot + 1))
 
     def put_swap(self, slot: int) -> None:
         """Drop one swap entry (free_swap_and_cache): the last one frees an unmapped cache folio."""
@@ -326,6 +325,26 @@ class Frames:
             self.slots = self.slots.delete(slot)
         elif not folio_of(self, value.cache).mapcount:
             self.free_swap(value.cache)
+
+
+def in_order(batch: tuple[int | tuple[int, str], ...]) -> list[range | tuple[int, str]]:
+    """What a batch holds; frames that follow one another are one range."""
+    out: list[range | tuple[int, str]] = []
+    first = stop = -1
+    for entry in batch:
+        if entry == stop:
+            stop += 1
+            continue
+        if first >= 0:
+            out.append(range(first, stop))
+        if isinstance(entry, int):
+            first, stop = entry, entry + 1
+        else:
+            first = stop = -1
+            out.append(entry)
+    if first >= 0:
+        out.append(range(first, stop))
+    return out
 
 
 def without(items: tuple[T, ...], item: T) -> tuple[T, ...]:

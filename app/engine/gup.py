@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from .outcome import Failed
 from .reuse import is_exclusive
 from .state import ZERO_PFN, Area, Compound, Folio, Handle, Present, Pte, Vma, Zero, mapcount
 from .stretches import extent
+from .touched import touch
 
 Shares = TypeVar("Shares", Folio, Compound)
 
@@ -191,7 +193,7 @@ def taken_by(folio: Shares, name: str, *, pin: bool, count: int = 1) -> Shares:
     return replace(folio, gets=(*folio.gets, *names), referenced=True)
 
 
-def given_back(folio: Shares, name: str, *, pin: bool, count: int = 1) -> Shares:
+def given_back(folio: Shares, count: int, name: str, *, pin: bool) -> Shares:
     left = list(folio.pins if pin else folio.gets)
     for _ in range(count):
         left.remove(name)
@@ -212,29 +214,31 @@ def drop(m: Draft, name: str, pfns: list[int], *, pin: bool) -> None:
 
 
 def drop_alike(m: Draft, name: str, pfn: int, count: int, *, pin: bool) -> int:
-    """Give back the first of `count` frames in order, and those that go with it; how many.
-
-    Who reads the explanation is told of each, with what is left then.
-    """
+    """Give back the first of `count` frames in order, and those that go with it; how many."""
     page = m.folios[pfn]
-    if m.events is not None:
-        count = 1
+    said = m.said()
     if page.head >= 0:
         head = page.head
-        count = min(count, head + m.compounds[head].pages - pfn)
-        value = given_back(m.compounds[head], name, pin=pin, count=count)
-        m.say(reasons.PUT, -1, -1, pfn, name, value.refcount)
-        large.leave(m, head, value)
-        m.touched.update(range(pfn, pfn + count))
+        give_back = partial(given_back, name=name, pin=pin)
+        before = m.compounds[head]
+        count = min(count, head + before.pages - pfn)
+        if m.events is not None:
+            m.say(reasons.PUT, -1, -1, pfn, name, folio=give_back(before, 1))
+            m.say_again(m.told_since(said), count - 1, (pfn,), give_back)
+        large.leave(m, head, give_back(before, count))
+        touch(m.touched, range(pfn, pfn + count))
         return count
     if count > 1:
         count = extent(m.folios, range(pfn, pfn + count))
-    folio = given_back(page, name, pin=pin)
-    m.say(reasons.PUT, -1, -1, pfn, name, folio.refcount)
+    folio = given_back(page, 1, name, pin=pin)
+    m.say(reasons.PUT, -1, -1, pfn, name, folio=folio)
     if count == 1:
         m.put(pfn, folio)
-    elif folio.maps or folio.held:
+        return 1
+    if folio.maps or folio.held:
         m.set_folios([(pfn, count, folio)])
     else:
+        m.say(reasons.FREED, -1, -1, pfn)
         m.drop_folios([(pfn, count)])
+    m.say_again(m.told_since(said), count - 1, (pfn,))
     return count

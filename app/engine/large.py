@@ -28,6 +28,7 @@ from .state import (
     ptes_of,
 )
 from .stretches import Stretch, drop, fill, put_all, stretches
+from .touched import touch
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -108,25 +109,33 @@ def add_owner(value: Compound, mm: int, count: int) -> Compound:
 
 def drop_owner(value: Compound, mm: int, count: int) -> Compound:
     """Linux folio_sub_return_large_mapcount(); `value` has the mappings that are left."""
-    owners = tuple(
-        (owner, held - count if owner == mm else held)
-        for owner, held in value.owners
-        if owner != mm or held > count
-    )
-    shared = value.shared and all(held != value.mapcount for _, held in owners)
-    return replace(value, owners=owners, shared=shared and value.mapcount > 0)
+    left = len(value.maps) + value.ptes
+    shared = value.shared and left > 0
+    owners = []
+    for slot in value.owners:
+        if slot[0] == mm:
+            slot = (mm, slot[1] - count)
+        if slot[1] > 0:
+            owners.append(slot)
+            shared = shared and slot[1] != left
+    return replace(value, owners=tuple(owners), shared=shared)
 
 
 def add_mappings(m: Frames, head: int, mm: int, count: int) -> None:
     """So many more PTEs map a page of the folio."""
-    value = m.compounds[head]
-    set_compound(m, head, replace(add_owner(value, mm, count), ptes=value.ptes + count))
+    set_compound(m, head, more_ptes(m.compounds[head], count, mm))
 
 
-def fewer_ptes(value: Compound, mm: int, count: int) -> Compound:
+def more_ptes(value: Compound, count: int, mm: int) -> Compound:
+    """So many PTEs of `mm` more map a page of the folio."""
+    return replace(add_owner(value, mm, count), ptes=value.ptes + count)
+
+
+def fewer_ptes(value: Compound, count: int, mm: int) -> Compound:
     """So many PTEs of `mm` no longer map a page of the folio."""
-    left = drop_owner(replace(value, ptes=value.ptes - count), mm, count)
-    return replace(left, partly=left.mapcount > 0)
+    ptes = value.ptes - count
+    left = replace(value, ptes=ptes, partly=ptes > 0 or bool(value.maps))
+    return drop_owner(left, mm, count)
 
 
 def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
@@ -134,7 +143,7 @@ def unmap_page(m: Frames, pfn: int, mm: int, vpn: int) -> None:
     page = m.folios[pfn]
     gone = (mm, vpn - pfn)
     m.set_folio(pfn, replace(page, maps=tuple(at for at in page.maps if at != gone)))
-    leave(m, page.head, fewer_ptes(m.compounds[page.head], mm, 1))
+    leave(m, page.head, fewer_ptes(m.compounds[page.head], 1, mm))
 
 
 def unmap_pages(m: Frames, head: int, mm: int, parts: list[tuple[range, range]]) -> None:
@@ -143,7 +152,7 @@ def unmap_pages(m: Frames, head: int, mm: int, parts: list[tuple[range, range]])
         gone = (mm, vpns.start - frames.start)
         m.folios = change_pages(m.folios, frames, partial(unmapped, gone=gone))
     count = sum(len(vpns) for vpns, _ in parts)
-    value = fewer_ptes(m.compounds[head], mm, count)
+    value = fewer_ptes(m.compounds[head], count, mm)
     m.say(reasons.ZAPPED_PTES, mm, parts[0][0].start, head, count)
     leave(m, head, value)
 
@@ -220,7 +229,7 @@ def split_pmd(m: Draft, mm: int, first: int) -> None:
     value = add_owner(replace(value, ptes=value.ptes + pages), mm, pages)
     set_compound(m, head, drop_owner(replace(value, maps=maps), mm, 1))
     if not distributes:
-        m.touched.update(range(head, head + pages))
+        touch(m.touched, range(head, head + pages))
     m.say(reasons.SPLIT_PMD, mm, first, head, pages, "exclusive" if bit else "not exclusive")
 
 
@@ -314,6 +323,6 @@ def split_folio(m: Draft, head: int) -> str:
             bodies.append((pfn, count if alike else 1, body))
     m.folios = put_all(drop(m.folios, pfns), bodies)
     m.compounds = m.compounds.delete(head)
-    m.touched.update(pfns)
+    touch(m.touched, pfns)
     m.say(reasons.SPLIT_FOLIO, -1, -1, head, value.pages, value.refcount)
     return ""

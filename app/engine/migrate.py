@@ -10,6 +10,7 @@ from .neighbours import mapped_alike
 from .reuse import is_exclusive
 from .state import Folio, Present, folio_of
 from .stretches import Stretch, drop, fill, put_all, stretches
+from .touched import touch
 
 
 def migrate(m: Draft, mm: int, pages: range) -> tuple[int, list[str]]:
@@ -109,7 +110,8 @@ def move_frames(m: Draft, old: int, new: int, count: int) -> None:
             (at, same, replace(value, cache=new + at - slot))
             for at, same, value in stretches(m.slots, slot, count)
         ])  # fmt: skip
-    m.touched.update((*range(old, old + count), *range(new, new + count)))
+    touch(m.touched, range(old, old + count))
+    touch(m.touched, range(new, new + count))
     if head >= 0:
         value = m.compounds[head]
         m.compounds = m.compounds.delete(head)

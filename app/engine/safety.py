@@ -13,11 +13,13 @@ from .policy import Policy
 from .state import (
     ZERO_PFN,
     ZEROES,
+    Compound,
     Folio,
     Handle,
     Machine,
     Marker,
     Migrating,
+    Pmd,
     Present,
     Pte,
     Swapped,
@@ -27,7 +29,7 @@ from .state import (
     inode_of,
     walk,
 )
-from .stretches import every_stretch
+from .stretches import every_stretch, extent
 
 Key = tuple[object, ...]
 Seen = Sequence[tuple[int, int, Pte | None]]
@@ -139,16 +141,24 @@ def private(machine: Machine, mm: int, vpn: int) -> bool:
     return False
 
 
-def handle_views(machine: Machine, pfn: int, folio: Folio) -> Iterator[tuple[Key, Violation]]:
-    """I2: no handle sees what another mm stored after the reference was taken."""
-    data = folio.data
-    if data.author < 0:
-        return
+def surprised(machine: Machine, pfn: int) -> list[str]:
+    """The handles on this folio that were taken by one mm before another stored to the page."""
+    data = machine.folios[pfn].data
     holder = folio_of(machine, pfn)
-    for name in (*holder.gets, *holder.pins):
-        handle = machine.handles.get(name)
-        if handle is None or handle.owner == data.author or data.seq <= handle.birth:
-            continue
+    return [
+        name
+        for name in (*holder.gets, *holder.pins)
+        if (handle := machine.handles.get(name)) is not None
+        and handle.owner != data.author >= 0
+        and data.seq > handle.birth
+    ]
+
+
+def handle_views(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]]:
+    """I2: no handle sees what another mm stored after the reference was taken."""
+    data = machine.folios[pfn].data
+    for name in surprised(machine, pfn):
+        handle = machine.handles[name]
         page = next((i for i, (_, at) in enumerate(handle.pages) if at == pfn), -1)
         if page < 0:
             continue
@@ -169,12 +179,14 @@ def handle_links(machine: Machine, name: str) -> Iterator[tuple[Key, Violation]]
     if handle is None or not promised(handle) or handle.owner not in machine.tables:
         return
     predicate = "C1" if handle.kind == "pin" else "C2"
+    good = 0
     for page, (vpn, pfn) in enumerate(handle.pages):
-        if vpn < 0 or any((handle.owner, vpn) in f.locks for f in machine.flights):
+        if page < good or vpn < 0 or any((handle.owner, vpn) in f.locks for f in machine.flights):
             continue
         if pfn != ZERO_PFN and pfn not in machine.folios:
             continue  # a frame that was freed is another violation
-        if linked(machine, handle.owner, vpn, pfn):
+        good = page + linked_pages(machine, handle, page)
+        if page < good:
             continue
         if not handle.longterm and (pfn == ZERO_PFN or not machine.folios[pfn].anon):
             continue  # what nobody owns yet is replaced by the owner's first store
@@ -208,6 +220,22 @@ def linked(machine: Machine, mm: int, vpn: int, pfn: int) -> bool:
     return type(pte) is Swapped and machine.slots[pte.slot].cache == pfn
 
 
+def linked_pages(machine: Machine, handle: Handle, page: int) -> int:
+    """How many pages of a handle, from one on, lead to the frames it holds, and are alike."""
+    vpn, pfn = handle.pages[page]
+    if not linked(machine, handle.owner, vpn, pfn):
+        return 0
+    table, huge = machine.tables[handle.owner], machine.config.huge
+    if type(table.get(vpn)) is Present:
+        alike = extent(table, range(vpn, vpn + len(handle.pages) - page))
+    elif type(table.get(~(vpn - vpn % huge))) is Pmd:
+        alike = huge - vpn % huge
+    else:
+        alike = 1
+    left = handle.pages[page : page + alike]
+    return next((i for i, at in enumerate(left) if at != (vpn + i, pfn + i)), len(left))
+
+
 def held(machine: Machine, pfn: int) -> Version:
     return ZEROES if pfn == ZERO_PFN else machine.folios[pfn].data
 
@@ -215,9 +243,13 @@ def held(machine: Machine, pfn: int) -> Version:
 def coherent(machine: Machine, name: str) -> bool:
     """Do the handle and its owner see the same page, for every page of it?"""
     handle = machine.handles[name]
-    return handle.owner in machine.tables and all(
-        vpn >= 0 and linked(machine, handle.owner, vpn, pfn) for vpn, pfn in handle.pages
-    )
+    page = 0
+    while handle.owner in machine.tables and page < len(handle.pages):
+        good = linked_pages(machine, handle, page) if handle.pages[page][0] >= 0 else 0
+        if not good:
+            return False
+        page += good
+    return handle.owner in machine.tables
 
 
 def exclusivity(
@@ -231,9 +263,7 @@ def exclusivity(
         yield ("K9",), Violation("invariant", "K9", why, mm, vpn, pfn)
     if policy.bit == "none":
         return
-    # What a PMD maps has one bit, the head's; the tails' own say nothing until it is split.
-    by_pmd = folio.head >= 0 and bool(machine.compounds[folio.head].maps)
-    bit = machine.folios[folio.head].exclusive if by_pmd else folio.exclusive
+    bit = bit_of(machine, folio)
     for mm, vpn, pte in writable:
         if not (pte.exclusive or bit):
             why = "a writable PTE maps a page that is not exclusive"
@@ -246,17 +276,32 @@ def exclusivity(
         why = f"exclusive, and {entries} swap entries name the page"
         predicate = "K2" if seen else "K5"
         yield ("K5",), Violation("invariant", predicate, why, pfn=pfn)
-    owned = bit or (folio.head >= 0 and machine.folios[folio.head].exclusive)
-    if policy.unshare == "exclusive" and not owned and (name := pinned_by(machine, pfn)):
+    if must_be_owned(machine, policy, folio) and (name := pinned_by(machine, pfn)):
         why = f"pinned by {name}, and not exclusive"
         yield ("K3",), Violation("invariant", "K3", why, pfn=pfn, handle=name)
 
 
+def bit_of(machine: Machine, folio: Folio) -> bool:
+    """What a PMD maps has one bit, the head's; the tails' own say nothing until it is split."""
+    by_pmd = folio.head >= 0 and bool(machine.compounds[folio.head].maps)
+    return machine.folios[folio.head].exclusive if by_pmd else folio.exclusive
+
+
+def must_be_owned(machine: Machine, policy: Policy, folio: Folio) -> bool:
+    """K3: is this a page that nobody may have pinned, as it is not exclusive?"""
+    owned = bit_of(machine, folio) or (folio.head >= 0 and machine.folios[folio.head].exclusive)
+    return policy.unshare == "exclusive" and not owned
+
+
 def pinned_by(machine: Machine, pfn: int) -> str:
-    """The first handle that pins this page, or ""."""
-    for name in folio_of(machine, pfn).pins:
+    """The first handle that pins this page, or "". The head of what a PMD maps is all of it."""
+    holder = folio_of(machine, pfn)
+    frames = range(pfn, pfn + 1)
+    if isinstance(holder, Compound) and holder.maps and machine.folios[pfn].head == pfn:
+        frames = range(pfn, pfn + holder.pages)
+    for name in holder.pins:
         handle = machine.handles.get(name)
-        if handle is None or any(at == pfn for _, at in handle.pages):
+        if handle is None or any(at in frames for _, at in handle.pages):
             return name
     return ""
 

@@ -121,10 +121,15 @@ def over(pages: Blocks[V], keys: range) -> Iterator[Stretch[V]]:
     first = stop = keys.start
     last: V | None = None
     whole: Block[V] = NOTHING
-    for number, block in blocks_over(pages, keys):
+    full = keys.stop - SIZE
+    look = pages.blocks.get
+    for number in numbers_over(pages, keys):
+        block = look(number)
         base = number << BITS
-        if block is whole and last is not None and base == stop <= keys.stop - SIZE:
+        if block is whole and base == stop <= full:
             stop += SIZE
+            continue
+        if block is None:
             continue
         at, upto = max(keys.start - base, 0), min(keys.stop - base, SIZE)
         if base + at != stop and last is not None:
@@ -148,19 +153,12 @@ def over(pages: Blocks[V], keys: range) -> Iterator[Stretch[V]]:
         yield first, stop - first, nth(last, first - ORIGIN)
 
 
-def blocks_over(pages: Blocks[V], keys: range) -> Iterator[tuple[int, Block[V]]]:
-    """The blocks that `keys` lie in, in order."""
-    blocks = pages.blocks
+def numbers_over(pages: Blocks[V], keys: range) -> Iterable[int]:
+    """The numbers of the blocks that `keys` lie in, in order; not all of them need be there."""
     first, last = keys.start >> BITS, (keys.stop - 1) >> BITS
-    if last - first > len(blocks):
-        for number in sorted(blocks):
-            if first <= number <= last:
-                yield number, blocks[number]
-        return
-    for number in range(first, last + 1):
-        block = blocks.get(number)
-        if block is not None:
-            yield number, block
+    if last - first > len(pages.blocks):
+        return sorted([number for number in pages.blocks if first <= number <= last])
+    return range(first, last + 1)
 
 
 def singles(pages: Pages[V], keys: range) -> Iterator[Stretch[V]]:
@@ -199,20 +197,24 @@ def extent(pages: Pages[V], keys: range) -> int:
 
 
 def extent_of_blocks(pages: Blocks[V], keys: range) -> int:
-    blocks = pages.blocks
+    look = pages.blocks.get
     key, stop = keys.start, keys.stop
-    value = blocks.get(key >> BITS, NOTHING)[key & LAST]
+    number, at = key >> BITS, key & LAST
+    block: Block[V] = look(number, NOTHING)
+    value = block[at]
     whole = (value,) * SIZE
-    while key < stop:
-        block, at = blocks.get(key >> BITS, NOTHING), key & LAST
-        upto = min(SIZE, at + stop - key)
-        if block is whole:
-            pass
-        elif block[at:upto] == whole[at:upto]:
-            whole = block if upto - at == SIZE else whole
-        else:
-            for place in range(at, upto):
-                if block[place] is not value and block[place] != value:
-                    return key + place - at - keys.start
-        key += upto - at
-    return stop - keys.start
+    key -= at
+    while True:
+        if block is not whole:
+            upto = min(SIZE, stop - key)
+            if block[at:upto] != whole[at:upto]:
+                while block[at] is value or block[at] == value:
+                    at += 1
+                return key + at - keys.start
+            if upto - at == SIZE:
+                whole = block
+        key += SIZE
+        if key >= stop:
+            return stop - keys.start
+        number, at = number + 1, 0
+        block = look(number, NOTHING)

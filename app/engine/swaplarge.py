@@ -12,6 +12,7 @@ from .draft import Draft
 from .neighbours import change_pages, mapped_alike
 from .state import Entry, Folio, Present, Slot, Swapped
 from .stretches import Stretch, drop, drop_all, put_all, stretches
+from .touched import touch
 
 
 def shrink_large(m: Draft, head: int) -> str:
@@ -74,8 +75,8 @@ def discard_ptes(m: Draft, head: int, mm: int, vpns: range) -> str:
     gone = partial(large.unmapped, gone=(mm, vpn - pte.pfn))
     frames = range(pte.pfn, pte.pfn + len(vpns))
     m.folios = change_pages(m.folios, frames, gone)
-    m.touched.update(frames)
-    large.leave(m, head, large.fewer_ptes(value, mm, len(vpns)))
+    touch(m.touched, frames)
+    large.leave(m, head, large.fewer_ptes(value, len(vpns), mm))
     for at in vpns if m.handles else ():
         m.let_go(mm, at)
     m.ghosts = m.ghosts.set(mm, drop(m.ghosts[mm], vpns))

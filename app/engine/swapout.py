@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from . import large, reasons, swaplarge
-from .alike import retell
 from .blocks import nth
 from .draft import Draft, vma_of, without
 from .neighbours import mapped_alike, neighbours
@@ -151,7 +150,7 @@ def shrink_folios(m: Draft, pfn: int, count: int, cpu: int) -> list[str]:
     while count > 1:
         _, same, folio = next(mapped_alike(m, pfn, count))
         slot, lru, violations = m.next_slot, m.lru, len(m.violations)
-        said = len(m.events) if m.events is not None else 0
+        said = m.said()
         why = shrink_folio(m, pfn, cpu)
         done = 1
         if why:
@@ -162,8 +161,7 @@ def shrink_folios(m: Draft, pfn: int, count: int, cpu: int) -> list[str]:
             and m.lru is lru and len(m.violations) == violations
         ):  # fmt: skip
             done += swap_others(m, pfn, folio, slot, min(same - 1, m.config.slots - len(m.slots)))
-            if m.events is not None:
-                retell(m, m.events[said:], done - 1, (pfn,))
+            m.say_again(m.told_since(said), done - 1, (pfn,))
         pfn, count = pfn + done, count - done
     if count and (why := shrink_folio(m, pfn, cpu)):
         skipped.append(why)

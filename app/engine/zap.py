@@ -68,7 +68,7 @@ def zap_large(m: Draft, mm: int, entries: Entries) -> Entries:
     m.folios = put_all(m.folios, left)
     for head, (first, count) in gone.items():
         m.say(reasons.ZAPPED_PTES, mm, first, head, count)
-        large.leave(m, head, large.fewer_ptes(m.compounds[head], mm, count))
+        large.leave(m, head, large.fewer_ptes(m.compounds[head], count, mm))
     return others
 
 
@@ -112,11 +112,13 @@ def put_swap_entries(m: Draft, mm: int, vpn: int, count: int, pte: Swapped) -> N
     for first, same, slot in list(stretches(m.slots, pte.slot, count)):
         by = vpn - pte.slot
         cached = slot.cache >= 0
-        for at in range(first, first + same) if cached or m.events is not None else ():
+        for at in range(first, first + same) if cached else ():
             m.say(reasons.ZAPPED_SWAP, mm, at + by, -1, slot.count - 1, slot=at)
-            if cached:
-                m.put_swap(at)
+            m.put_swap(at)
         if not cached:
+            said = m.said()
+            m.say(reasons.ZAPPED_SWAP, mm, first + by, -1, slot.count - 1, slot=first)
+            m.say_again(m.told_since(said), same - 1)
             m.set_slots([(first, same, replace(slot, count=slot.count - 1))])
             if slot.count == 1:
                 m.slots = drop(m.slots, range(first, first + same))
@@ -147,11 +149,13 @@ def unmap_pages(m: Draft, mm: int, entries: Entries, reason: Reason | None) -> E
             after = replace(folio, maps=without(folio.maps, (mm, by)))
             stays = bool(after.maps) or after.held
             if m.events is not None:
-                for at in range(pfn, pfn + count):
-                    if reason is not None:
-                        m.say(reason, mm, at + by, at, folio.refcount - 1)
-                    if not stays:
-                        m.say(reasons.FREED, -1, -1, at)
+                said = m.said()
+                if reason is not None:
+                    m.say(reason, mm, pfn + by, pfn, folio.refcount - 1)
+                if not stays:
+                    m.say(reasons.FREED, -1, -1, pfn)
+                if count > 1:
+                    m.say_again(m.told_since(said), count - 1, (pfn,))
             if stays:
                 kept.append((pfn, count, after))
             else:

@@ -211,11 +211,12 @@ class Program:
         source, played = self.scenario.steps[number - 1], self.run.steps[number]
         before = self.run.steps[number - 1].after
         lines = [f"Step {number}, line {source.line}: {'; '.join(source.text.split(chr(10)))}"]
-        for event in played.events[:EVENTS]:
+        events = played.events
+        for event in events[:EVENTS]:
             told = event_json(event, source.op.actor, before, played.after)
             because = f" ({told['because']})" if told["because"] else ""
             lines.append(f"{told['function']}(): {told['decision']}{because}")
-        more = len(played.events) - EVENTS
+        more = len(events) - EVENTS
         if more > 0:
             lines.append(f"… and {more} more.")
         seen = {k: v for k, v in outcome_json(played.outcome).items() if k != "copies"}

@@ -98,7 +98,9 @@ def judge_pages(e: Expectation, machine: Machine, policy: Policy) -> tuple[bool,
     assert isinstance(e, ExpectMemory | ExpectPage | ExpectCount | ExpectSame)
     found = ""
     if isinstance(e, ExpectSame):
-        for offset in range(e.place.hi - e.place.lo):
+        offsets = {at - e.place.lo for at in first_of_alike(machine, e.process, e.place)}
+        offsets |= {at - e.other_place.lo for at in first_of_alike(machine, e.other, e.other_place)}
+        for offset in sorted({*offsets, e.place.hi - e.place.lo - 1}):
             page = Page(machine, policy, e.process, e.place.area, e.place.lo + offset)
             other = Page(machine, policy, e.other, e.other_place.area, e.other_place.lo + offset)
             same = page.identity is not None and page.identity == other.identity

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.engine.draft import Event, Violation
+from app.engine.draft import Violation
+from app.engine.events import Event
 from app.engine.state import Machine
 
 from .names import Names, frame_label, slot_label

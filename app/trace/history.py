@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from app.engine.draft import Event
+from app.engine.events import Event
 from app.engine.state import Compound, Folio, Machine
 
 from .explain import event_json
@@ -160,20 +160,21 @@ def cause_of(run: Run, step: int, history: History) -> Cause:
         return Cause(None, None)
     played, before = run.steps[step], run.steps[step - 1].after
     about = About(history, step, before, played.after)
-    events = [event for event in played.events if event in about]
+    every = played.events
+    events = [event for event in every if event in about]
     done = next((e for e in reversed(events) if e.reason.kind not in QUIET), None)
-    upto = played.events.index(done) if done is not None else len(played.events)
+    upto = every.index(done) if done is not None else len(every)
     decided = next(
         (
             e
-            for e in reversed(played.events[:upto])
+            for e in reversed(every[:upto])
             if e.reason.kind == "decide" and (e in about or (done is not None and kin(e, done)))
         ),
         None,
     )
     if done is None and decided is None:
         # A drained batch, say, is told of once, not of each page that was in it.
-        general = (e for e in reversed(played.events) if e.mm < 0 and e.pfn < 0 and e.slot < 0)
+        general = (e for e in reversed(every) if e.mm < 0 and e.pfn < 0 and e.slot < 0)
         done = events[-1] if events else next(general, None)
     actor = run.scenario.steps[step - 1].op.actor
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -13,7 +13,8 @@ from app import policies
 from app.engine import ENGINE_VERSION, Machine, boot, step
 from app.engine.audit import Audit
 from app.engine.collector import collector_paused
-from app.engine.draft import Event, Violation
+from app.engine.draft import Violation
+from app.engine.events import Again, Event, spelled_out
 from app.engine.neighbours import mapped_alike
 from app.engine.operations import HandleWrite, Micro, Operation, Par
 from app.engine.outcome import NotModelled, Outcome
@@ -37,10 +38,15 @@ class Played(Struct, frozen=True):
 
     after: Machine
     outcome: Outcome
-    events: tuple[Event, ...]
+    told: tuple[Event | Again, ...]
     violations: tuple[Violation, ...]
     expectations: tuple[Finding, ...]
     checksum: bytes
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every decision of the step, in order."""
+        return spelled_out(self.told)
 
 
 AUDITED = 32
@@ -111,7 +117,7 @@ class Run:
         for n in range(at * AUDITED, number):
             op = self.scenario.steps[n].op
             done = step(self.steps[n].after, op, self.policy, explain=False)
-            audit.after(done.after, done.touched, device=by_device(op))
+            audit.after(done.after, done.written, device=by_device(op))
         return audit
 
     def document(self) -> Json:
@@ -170,12 +176,13 @@ def play(scenario: Scenario, policy_name: str, *, explain: bool = True) -> Run:
             except NotModelled as missing:
                 raise not_modelled(source.line, source.text, missing.what) from missing
             machine = done.after
-            fresh = audit.after(machine, done.touched, device=by_device(source.op))
+            written = done.written
+            fresh = audit.after(machine, written, device=by_device(source.op))
             violations = (*done.violations, *fresh)
             broken += violations
-            checksum = chain(checksum, machine, done.outcome, done.touched)
+            checksum = chain(checksum, machine, done.outcome, written)
             found = evaluate(source.expects, machine, done.outcome, broken, policy)
-            steps.append(Played(machine, done.outcome, done.events, violations, found, checksum))
+            steps.append(Played(machine, done.outcome, done.told, violations, found, checksum))
             if len(steps) % AUDITED == 1:
                 audits.append(audit.copy())
     return Run(scenario, policy, tuple(steps), tuple(audits))
@@ -205,24 +212,20 @@ def not_modelled(line: int, text: str, what: str) -> ScenarioErrors:
     )
 
 
-def chain(before: bytes, machine: Machine, outcome: Outcome, touched: AbstractSet[int]) -> bytes:
+def chain(before: bytes, machine: Machine, outcome: Outcome, written: list[range]) -> bytes:
     """The next checksum: of the one before, the outcome, and every frame and PTE that changed.
 
     Written in what a reader can see, not in how the engine keeps it, so that another engine with
     the same behaviour makes the same sums.
     """
     out: list[object] = [before, outcome_code(outcome), machine.copies, len(machine.slots)]
-    for subject in sorted(at for at in touched if at < 0):
-        slot = machine.slots.get(~subject)
-        out.append((subject, None if slot is None else (slot.count, slot.cache)))
-    frames = sorted(at for at in touched if at >= 0)
-    reached = 0
-    while reached < len(frames):
-        pfn, count = frames[reached], 1
-        while frames[reached + count : reached + count + 1] == [pfn + count]:
-            count += 1
-        reached += count
-        out += frames_seen(machine, pfn, count)
+    for part in written:
+        if part.start >= 0:
+            out += frames_seen(machine, part.start, len(part))
+            continue
+        for subject in part:
+            slot = machine.slots.get(~subject)
+            out.append((subject, None if slot is None else (slot.count, slot.cache)))
     return blake2b(msgspec.msgpack.encode(out), digest_size=8).digest()
 
 
@@ -239,9 +242,15 @@ def frames_seen(machine: Machine, first: int, count: int) -> list[object]:
             pte = walk(machine.tables[mm], machine.config.huge, vpn)
             kind = (pte.write, pte.dirty) if type(pte) is Present else type(pte) is Zero
             entries.append((mm, vpn, kind))
-        for by in range(same):
-            slot = folio.slot + by if folio.slot >= 0 else folio.slot
-            at = [(mm, vpn + by, kind) for mm, vpn, kind in entries]
-            out.append((pfn + by, refcount, folio.exclusive, slot, folio.data.value, at))
+        slots = range(folio.slot, folio.slot + same) if folio.slot >= 0 else repeat(folio.slot)
+        each = [
+            zip(repeat(mm), range(vpn, vpn + same), repeat(kind), strict=False)
+            for mm, vpn, kind in entries
+        ]
+        out += zip(
+            range(pfn, pfn + same), repeat(refcount), repeat(folio.exclusive), slots,
+            repeat(folio.data.value), zip(*each, strict=False) if each else repeat(()),
+            strict=False,
+        )  # fmt: skip
     out += [(gone, None) for gone in range(reached, first + count)]
     return out

@@ -248,9 +248,10 @@ def glimpse(run: Run, number: int, layout: Layout) -> tuple[Json, Json | None]:
     source = run.scenario.steps[number - 1]
     before = run.steps[number - 1].after
     wrong = [*((number, v) for v in played.violations), *witnessed(run, number)]
+    events = played.events
     told = [
         event
-        for i, event in enumerate(played.events)
+        for i, event in enumerate(events)
         if i < MAX_EVENTS
         or (event.reason.kind == "copy" and event.pfn >= 0 and layout.place(frame_label(event.pfn)))
     ]
@@ -260,7 +261,7 @@ def glimpse(run: Run, number: int, layout: Layout) -> tuple[Json, Json | None]:
         "text": source.text,
         "outcome": outcome_json(played.outcome),
         "events": [event_json(event, source.op.actor, before, played.after) for event in told],
-        "untold": len(played.events) - len(told),
+        "untold": len(events) - len(told),
         "violations": [violation_json(v, played.after, before) for v in played.violations],
         "wrong": [seen(run, number, at, v) for at, v in wrong],
         "notes": [note.text for note in source.notes],

@@ -77,14 +77,15 @@ def other_of(name: str, run: Run) -> Other:
 def deed_of(run: Run, number: int) -> Deed:
     """The one event that says best what a step did, and its outcome."""
     played, before = run.steps[number], run.steps[number - 1].after
-    kinds = [event.reason.kind for event in played.events]
+    events = played.events
+    kinds = [event.reason.kind for event in events]
     lead = next((kinds.index(kind) for kind in WEIGHT if kind in kinds), None)
     code = outcome_code(played.outcome, runs=True)
     key = (*sorted({kind for kind in kinds if kind in ACTS}), code)
     reads, error = reads_in_words(outcome_json(played.outcome)), played.outcome.error
     if lead is None:
         return Deed(error or reads or "no fault, nothing moves", key)
-    event = event_json(played.events[lead], "", before, played.after)
+    event = event_json(events[lead], "", before, played.after)
     said = [str(event["decision"]).rstrip("."), reads, error]
     return Deed("; ".join(filter(None, said)), key)
 

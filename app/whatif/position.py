@@ -50,7 +50,7 @@ class Position:
     def play(self, op: Operation) -> Tried:
         """Play an operation from here; the position stays. Raises NotModelled."""
         done = step(self.machine, op, self.policy)
-        found = self.audit.copy().after(done.after, done.touched, device=by_device(op))
+        found = self.audit.copy().after(done.after, done.written, device=by_device(op))
         return Tried(done, (*done.violations, *found))
 
 

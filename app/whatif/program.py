@@ -82,7 +82,7 @@ def breaks_at(scenario: Scenario, target: Target) -> int | None:
             return None
         machine = done.after
         device = by_device(source.op)
-        found = (*done.violations, *audit.after(machine, done.touched, device=device))
+        found = (*done.violations, *audit.after(machine, done.written, device=device))
         if any(v.kind == target.kind and v.predicate == target.predicate for v in found):
             return number
     return None

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from app.engine.draft import Event, Violation
+from app.engine.draft import Violation
+from app.engine.events import Event
 from app.scenario import units_of
 from app.trace import Run, play
 from app.trace.explain import event_json

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.engine.draft import Event, Violation
+from app.engine.draft import Violation
+from app.engine.events import Event
 from app.engine.outcome import Outcome
 from app.trace.outcome import outcome_json, reads_in_words
 

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from app import policies
 from app.engine import alike, boot, huge, step
 from app.engine import stretches as maps
+from app.engine.audit import Audit
 from app.engine.done import Step
+from app.engine.draft import Violation
 from app.engine.pages import Pages
 from app.engine.stretches import Stretch
 from app.scenario import parse
@@ -47,6 +49,10 @@ LONG = {
     "a huge page is left page by page": (
         "huge: 64\nA mmap buf 64 thp\nA write buf 1\nA fork B\nB write buf 2\nA write buf 3\n"
         "A madvise buf dontneed\nB madvise buf[0:32] pageout\nB read buf\nB write buf 4"
+    ),
+    "swapped out while they wait in a batch": (
+        "swap: file\nA mmap buf 32\nA write buf 1\nkernel swapout A buf\nkernel drain\n"
+        "A write buf 3"
     ),
     "protected by userfaultfd": (
         "A mmap buf 70\nA write buf 1\nA uffd_wp buf on\nA write buf 2\nA madvise buf dontneed\n"
@@ -103,6 +109,10 @@ HUGE = {
         "A madvise buf hugepage\nA madvise buf collapse\nA fork B\nB write buf[3] 1\n"
         "kernel collapse B buf\nB read buf"
     ),
+    "seen by a handle of a few": (
+        "A mmap buf 64 thp\nA write buf 1\nA get buf[20:30] g ro\nA pin buf[40:50] p ro\n"
+        "A fork B\nA exit\nB write buf 2\ng read\np release\nB fork C\ng release"
+    ),
     "hugetlb": (
         "A mmap buf 64 hugetlb\nA write buf 1\nA fork B\nB write buf 2\nA pin buf p rw\nA fork C"
     ),
@@ -133,13 +143,16 @@ def one_by_one() -> Iterator[None]:
         yield
 
 
-def played(text: str, policy: str) -> list[Step]:
+def played(text: str, policy: str) -> list[tuple[Step, list[Violation]]]:
+    """Every step, and what an audit finds then."""
     scenario = parse(text)
     machine = boot(scenario.config, scenario.first)
+    audit = Audit(policies.get(policy))
     out = []
     for line in scenario.steps:
-        out.append(step(machine, line.op, policies.get(policy)))
-        machine = out[-1].after
+        done = step(machine, line.op, audit.policy)
+        machine = done.after
+        out.append((done, audit.after(machine, done.written)))
     return out
 
 
@@ -149,10 +162,11 @@ def check_same(text: str, policy: str, many: int = maps.MANY) -> None:
         together = played(text, policy)
     with one_by_one():
         alone = played(text, policy)
-    for line, a, b in zip(parse(text).steps, together, alone, strict=True):
+    for line, (a, found), (b, also) in zip(parse(text).steps, together, alone, strict=True):
         assert a.outcome == b.outcome, line.text
         assert a.after == b.after, line.text
-        assert a.touched == b.touched, line.text
+        assert a.written == b.written, line.text
+        assert found == also, line.text
         assert a.violations == b.violations, line.text
         # A batch that drains says so before the pages that went through it, not among them.
         assert sorted(map(repr, a.events)) == sorted(map(repr, b.events)), line.text

@@ -177,7 +177,7 @@ def test_what_is_violated_is_known_at_every_step() -> None:
     audit = Audit(run.policy)
     for number, source in enumerate(run.scenario.steps, 1):
         done = step(run.steps[number - 1].after, source.op, run.policy)
-        audit.after(done.after, done.touched)
+        audit.after(done.after, done.written)
         known = run.audit(number)
         assert (known.broken, known.told) == (audit.broken, audit.told)
     assert audit.broken

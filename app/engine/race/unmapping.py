@@ -297,7 +297,7 @@ def scan(m: Draft, f: Flight) -> Flight | None:
     """The first page that a KSM pass would write-protect, or None."""
     probe = Draft(m.publish(), m.policy, explain=True)
     ksm.merge_pass(probe)
-    found = next((e for e in probe.events or () if e.reason is reasons.KSM_PROTECTED), None)
+    found = next((e for e in probe.told_since(0) if e.reason is reasons.KSM_PROTECTED), None)
     pte = m.pte(found.mm, found.vpn) if found is not None else None
     if found is None or type(pte) is not Present or m.folios[pte.pfn].head >= 0:
         return None

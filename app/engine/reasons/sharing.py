@@ -120,7 +120,9 @@ PINNED_ZERO = Reason(
     "FOLL_PIN of the zero page counts nothing",
     "mm/gup.c (6.5)",
 )
-PUT = Reason("drop", "", "unpin_user_page", "{0} lets go of {f}.", "refcount {1}", "mm/gup.c")
+PUT = Reason(
+    "drop", "", "unpin_user_page", "{0} lets go of {f}.", "refcount {folio.refcount}", "mm/gup.c"
+)
 GUP_FAULT = Reason(
     "refuse", "", "check_vma_flags", "{place} cannot be referenced.", "{0}", "mm/gup.c"
 )
