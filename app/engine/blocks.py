@@ -205,6 +205,8 @@ class Mutation(Generic[V]):
 
     def fill(self, keys: range, value: V | None) -> None:
         """`value` at the first of `keys` and what is alike at the others; None takes them out."""
+        if not keys:
+            return
         if value is not None:
             value = nth(value, ORIGIN - keys.start)
         start, stop = keys.start, keys.stop

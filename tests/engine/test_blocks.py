@@ -31,11 +31,12 @@ VALUES = (
 
 KEYS = st.integers(-40, 100)
 RANGES = st.tuples(KEYS, st.integers(1, 90)).map(lambda pair: range(pair[0], sum(pair)))
+WRITTEN = st.one_of(RANGES, KEYS.map(lambda key: range(key, key)))
 CHANGES = st.one_of(
     st.tuples(st.just("set"), KEYS, st.sampled_from(VALUES)),
     st.tuples(st.just("delete"), KEYS),
-    st.tuples(st.just("fill"), RANGES, st.sampled_from(VALUES)),
-    st.tuples(st.just("drop"), RANGES),
+    st.tuples(st.just("fill"), WRITTEN, st.sampled_from(VALUES)),
+    st.tuples(st.just("drop"), WRITTEN),
     st.tuples(st.just("update"), st.dictionaries(KEYS, st.sampled_from(VALUES), max_size=5)),
     st.tuples(st.just("mutate"), st.lists(KEYS, max_size=5), st.sampled_from(VALUES)),
 )
