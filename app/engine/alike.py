@@ -42,17 +42,23 @@ def together(
     Returns the answer, and how many pages it is the answer of. What the first turn raises it
     raises.
     """
+    if vma.shared or vma.file or stands_alone(m.tables[mm], pages):
+        return turn(pages.start), 1
     example = Example(m, mm, pages.start, effect)
     try:
         answer = turn(pages.start)
     finally:
         changed, m.touched = m.touched, example.touched
         m.touched |= changed
-    if vma.shared or vma.file:
-        return answer, 1
     first = pages.start - pages.start % m.config.huge
     stop = min(pages.stop, first + m.config.huge)
     return answer, 1 + example.follow(range(pages.start + 1, stop), changed)
+
+
+def stands_alone(table: PageTable, pages: range) -> bool:
+    """Is the first of `pages` mapped, and the next one not in the same way?"""
+    pte = table.get(pages.start)
+    return type(pte) is Present and table.get(pages.start + 1) != nth(pte, 1)
 
 
 def elsewhere(m: Draft) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from immutables import Map, MapMutation
+from msgspec import Struct
 from msgspec.structs import replace
 
 from .entries import Present, Swapped
@@ -38,9 +39,12 @@ def nth(value: V, by: int) -> V:
     """
     kind = type(value)
     thing: Any = value
-    if kind is Present:
+    if kind is Folio:
+        if thing.slot >= 0:
+            thing = replace(thing, slot=thing.slot + by)
+    elif kind is Present:
         thing = replace(thing, pfn=thing.pfn + by)
-    elif kind is Swapped or (kind is Folio and thing.slot >= 0):
+    elif kind is Swapped:
         thing = replace(thing, slot=thing.slot + by)
     elif kind is Slot and thing.cache >= 0:
         thing = replace(thing, cache=thing.cache + by)
@@ -56,19 +60,20 @@ def moves(value: object) -> bool:
     return kind is Present or kind is Swapped
 
 
-class Blocks(Generic[V]):
+class Blocks(Struct, Generic[V], frozen=True, eq=False, gc=False):
     """See the module. A block holds what stands at its keys, as of the key ORIGIN, or None."""
 
-    __slots__ = ("blocks", "count")
-
-    def __init__(self, blocks: Map[int, Block[V]], count: int) -> None:
-        self.blocks, self.count = blocks, count
+    blocks: Map[int, Block[V]]
+    count: int
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, key: int) -> V:
         value = self.blocks[key >> BITS][key & LAST]
+        if type(value) is Folio and value.slot < 0:
+            # `nth` would say the same; most that is looked up by its key is this.
+            return value
         if value is None:
             raise KeyError(key)
         return nth(value, key - ORIGIN)
@@ -178,8 +183,12 @@ class Mutation(Generic[V]):
         return self.get(key) is not None
 
     def __setitem__(self, key: int, value: V) -> None:
-        block, at = self.block(key >> BITS), key & LAST
-        self.count += block[at] is None
+        number, at = key >> BITS, key & LAST
+        block = self.open.get(number)
+        if block is None:
+            block = self.block(number)
+        if block[at] is None:
+            self.count += 1
         block[at] = nth(value, ORIGIN - key)
 
     def __delitem__(self, key: int) -> None:

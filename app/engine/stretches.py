@@ -66,7 +66,10 @@ def put_all(pages: Pages[V], stretches: list[Stretch[V]]) -> Pages[V]:
                 return pages.update(few) if few else pages
     out = blocks_of(pages).mutate()
     for first, count, value in stretches:
-        out.fill(range(first, first + count), value)
+        if count == 1:
+            out[first] = value
+        else:
+            out.fill(range(first, first + count), value)
     return out.finish()
 
 
