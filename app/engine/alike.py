@@ -73,7 +73,11 @@ class Example:
         self.m, self.mm, self.vpn, self.effect = m, mm, vpn, effect
         self.table, self.ghosts, self.folios = m.tables[mm], m.ghosts[mm], m.folios
         self.pte = self.after = self.table.get(vpn)
-        self.old = self.pte.pfn if type(self.pte) is Present else -1
+        self.old = -1
+        if type(self.pte) is Present:
+            self.old = self.pte.pfn
+        elif type(self.pte) is Swapped:
+            self.old = m.slots[self.pte.slot].cache
         self.folio = m.folios[self.old] if self.old >= 0 else None
         self.elsewhere, self.compounds, self.slots = elsewhere(m), m.compounds, m.slots
         self.next_pfn, self.lru, self.copies = m.next_pfn, m.lru, m.copies
@@ -98,11 +102,13 @@ class Example:
             pages = pages[: self.may_leave(self.compounds[head])]
             pages = self.seen_alike(pages)
         if type(self.pte) is Swapped:
-            # What went through the swap cache was told with its slot.
-            through_cache = holds(changed, ~self.pte.slot)
-            count = 0 if through_cache else self.count_swapped(self.pte, pages)
+            # What was freed on its way through the swap cache was told with its slot.
+            freed = self.pte.slot not in m.slots and holds(changed, ~self.pte.slot)
+            count = 0 if freed else self.count_swapped(self.pte, pages)
         else:
             count = count_alike(m.folios, self.table, pages, self.pte, folio)
+            if count and folio is not None and folio.slot >= 0:
+                count = extent(self.slots, range(folio.slot, folio.slot + 1 + count)) - 1
         if not count or len(m.folios) + fresh * count > m.config.memory:
             return 0
         told = m.told_since(self.said)
@@ -112,8 +118,7 @@ class Example:
         if self.old >= 0 and holds(changed, self.old):
             spread(m, self.old, count)
         if type(self.pte) is Swapped:
-            slot = self.pte.slot
-            m.slots = drop(m.slots, range(slot + 1, slot + 1 + count))
+            self.change_slots(self.pte.slot, count)
         self.change_entries(count)
         version = m.ghosts[self.mm].get(self.vpn)
         if version is not None and version is not self.ghosts.get(self.vpn):
@@ -168,15 +173,18 @@ class Example:
         return count
 
     def count_swapped(self, pte: Swapped, pages: range) -> int:
-        """`count_alike` of swap entries: slots in order that hold the same."""
+        """`count_alike` of swap entries: slots in order that hold the same, cached alike."""
         count = 0
         value = self.slots[pte.slot]
         while count < len(pages):
             left, slot = pages[count:], pte.slot + count + 1
-            if self.table.get(left.start) != nth(pte, count + 1) or self.slots.get(slot) != value:
+            same = self.table.get(left.start) == nth(pte, count + 1)
+            if not same or self.slots.get(slot) != nth(value, count + 1):
                 break
             alike = extent(self.table, left)
             count += extent(self.slots, range(slot, slot + alike))
+        if self.old >= 0:
+            count = min(count, extent(self.folios, range(self.old, self.old + 1 + count)) - 1)
         return count
 
     def stayed_at_home(self, fresh: int) -> bool:
@@ -184,16 +192,17 @@ class Example:
         m = self.m
         if fresh > 1 or not all(map(is_, self.elsewhere, elsewhere(m))):
             return False
-        if m.slots is not self.slots and not self.left_swap():
+        if m.slots is not self.slots and not (self.left_swap() or self.stayed_in_cache()):
             return False
-        if type(self.pte) is Present:
-            folio = self.folio
-            assert folio is not None
-            if folio.batches or folio.slot >= 0 or folio.ksm:
+        folio = self.folio
+        if folio is not None:
+            if folio.batches or folio.ksm:
                 return False
             if folio.batch >= 0 and m.lru is not self.lru:
                 # The pages behind it wait in a batch, too, and may leave it before their turn.
                 return False
+        if type(self.pte) is Present:
+            assert folio is not None
             if folio.head == self.old:
                 # What is said of a head may be said of its folio.
                 return False
@@ -204,7 +213,7 @@ class Example:
         elif len(m.violations) > self.violated or m.compounds is not self.compounds:
             return False
         elif type(self.pte) is Swapped:
-            if m.slots is self.slots:
+            if m.slots is self.slots or (folio is not None and folio.head >= 0):
                 return False
         elif type(self.pte) is not Zero and self.pte is not None:
             return False
@@ -232,6 +241,29 @@ class Example:
         if type(pte) is not Swapped or pte.slot in self.m.slots or self.slots[pte.slot].cache >= 0:
             return False
         return self.m.slots == self.slots.delete(pte.slot)
+
+    def stayed_in_cache(self) -> bool:
+        """Did nothing happen to the swap device but that this page's slot has an entry less?
+
+        What is freed may have been so because the device is full, which it is less then.
+        """
+        pte = self.pte
+        if type(pte) is not Swapped or pte.slot not in self.m.slots:
+            return False
+        value = self.m.slots[pte.slot]
+        return (
+            value.cache == (self.old if self.old >= 0 else self.m.next_pfn - 1)
+            and not value.ksm
+            and self.m.slots == self.slots.set(pte.slot, value)
+        )
+
+    def change_slots(self, slot: int, count: int) -> None:
+        m = self.m
+        if slot not in m.slots:
+            m.slots = drop(m.slots, range(slot + 1, slot + 1 + count))
+            return
+        m.slots = fill(m.slots, range(slot, slot + 1 + count), m.slots[slot])
+        touch(m.touched, range(~(slot + count), ~slot))
 
     def had_effect(self, head: int, effect: Effect) -> bool:
         """Did nothing happen to large folios but this to the one at `head`?"""
@@ -297,7 +329,7 @@ def count_alike(
         else:
             alike = extent(folios, range(entry.pfn, entry.pfn + extent(table, left)))
             page = folios[entry.pfn]
-            if page is not folio and page != folio:
+            if page is not folio and page != nth(folio, count + 1):
                 break
             count += alike
     return count
@@ -308,7 +340,7 @@ def spread(m: Draft, pfn: int, count: int) -> None:
     pfns = range(pfn + 1, pfn + 1 + count)
     touch(m.touched, pfns)
     if pfn in m.folios:
-        m.folios = fill(m.folios, pfns, m.folios[pfn])
+        m.folios = fill(m.folios, pfns, nth(m.folios[pfn], 1))
     else:
         m.folios = drop(m.folios, pfns)
 

@@ -18,6 +18,7 @@ from .safety import (
     SwapEntries,
     contents,
     counts,
+    doubtful,
     entry,
     exclusivity,
     freed_but_held,
@@ -70,19 +71,23 @@ class Audit:
                 found = dict(self.frame(machine, pfn, swapped, device))
                 if found or self.broken:
                     fresh += self.compare(pfn, found)
-                pfn += 1 if found else self.alike(machine, range(pfn, part.stop))
+                pfn += 1 if found else self.alike(machine, range(pfn, part.stop), swapped)
         for part in written:
-            for subject in part if part.start < 0 else ():
+            if part.start >= 0:
+                break
+            slots = range(~part[-1], ~part.start + 1)
+            subjects = {~slot for slot in doubtful(machine, self.policy, slots, swapped)}
+            subjects |= {at for at, *_ in self.broken if isinstance(at, int) and at in part}
+            for subject in sorted(subjects):
                 found = dict(slot_marks(machine, self.policy, ~subject, swapped))
-                if found or self.broken:
-                    fresh += self.compare(subject, found)
+                fresh += self.compare(subject, found)
         for name in self.concerned(machine, written):
             fresh += self.compare(("handle", name), dict(handle_links(machine, name)))
         return fresh
 
-    def alike(self, machine: Machine, frames: range) -> int:
+    def alike(self, machine: Machine, frames: range, swapped: SwapEntries) -> int:
         """How many of `frames` need no look of their own: as the first one, nothing is broken."""
-        count = alike(machine, self.policy, frames) if len(frames) > 1 else 1
+        count = alike(machine, self.policy, frames, swapped) if len(frames) > 1 else 1
         for subject, *_ in self.broken if count > 1 else ():
             if isinstance(subject, int) and frames.start < subject < frames.start + count:
                 count = subject - frames.start
@@ -156,11 +161,10 @@ class Audit:
         return found
 
 
-def alike(machine: Machine, policy: Policy, frames: range) -> int:
+def alike(machine: Machine, policy: Policy, frames: range, swapped: SwapEntries) -> int:
     """How many of `frames` an audit cannot tell from the first, with which nothing is wrong.
 
-    A page in the swap cache is asked for its slot, and one that some handle might be wrong about
-    for its place in it.
+    A page that some handle might be wrong about is asked for its place in it.
     """
     pfn, count = frames.start, len(frames)
     folio = machine.folios.get(pfn)
@@ -169,11 +173,18 @@ def alike(machine: Machine, policy: Policy, frames: range) -> int:
         stop = min([at for at in held if pfn <= at < pfn + count], default=pfn + count)
         return extent(machine.folios, range(pfn, max(stop, pfn + 1)))
     holder = folio_of(machine, pfn)
-    if machine.flights or folio.ksm or slot_of(machine, pfn) >= 0:
+    if machine.flights or folio.ksm:
         return 1
     if surprised(machine, pfn) or (holder.pins and must_be_owned(machine, policy, folio)):
         return 1
     _, count, _ = next(mapped_alike(machine, pfn, count))
-    for mm, vpn in mappings(machine, pfn):
+    seen = mappings(machine, pfn)
+    slot = slot_of(machine, pfn)
+    if slot >= 0:
+        count = extent(machine.slots, range(slot, slot + count))
+        if machine.slots[slot].count:
+            count = swapped.alike(range(slot, slot + count))
+            seen += tuple((mm, vpn) for mm, vpn, _ in swapped.of(slot))
+    for mm, vpn in seen:
         count = min(count, extent(machine.ghosts[mm], range(vpn, vpn + count)))
     return count

@@ -7,6 +7,7 @@ are noted where the copy is made. `audit` asks them along a run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from .draft import Violation, vma_of
 from .policy import Policy
@@ -29,7 +30,7 @@ from .state import (
     inode_of,
     walk,
 )
-from .stretches import every_stretch, extent
+from .stretches import every_stretch, extent, stretches
 
 Key = tuple[object, ...]
 Seen = Sequence[tuple[int, int, Pte | None]]
@@ -41,19 +42,42 @@ class SwapEntries:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.found: dict[int, list[tuple[int, int, bool]]] | None = None
+
+    @cached_property
+    def stretches(self) -> list[tuple[int, int, range, bool]]:
+        """(mm, vpn, slots, marked exclusive) of entries in order that name slots in order."""
+        return [
+            (mm, vpn, range(pte.slot, pte.slot + count), pte.exclusive)
+            for mm, table in self.machine.tables.items()
+            for vpn, count, pte in every_stretch(table)
+            if type(pte) is Swapped
+        ]
+
+    @cached_property
+    def found(self) -> dict[int, list[tuple[int, int, bool]]]:
+        found: dict[int, list[tuple[int, int, bool]]] = {}
+        for mm, vpn, slots, exclusive in self.stretches:
+            for at, slot in enumerate(slots, vpn):
+                found.setdefault(slot, []).append((mm, at, exclusive))
+        return found
 
     def of(self, slot: int) -> list[tuple[int, int, bool]]:
         """(mm, vpn, marked exclusive) of each."""
-        if self.found is None:
-            self.found = {}
-            for mm, table in self.machine.tables.items():
-                for vpn, count, pte in every_stretch(table):
-                    if type(pte) is Swapped:
-                        for by in range(count):
-                            at = (mm, vpn + by, pte.exclusive)
-                            self.found.setdefault(pte.slot + by, []).append(at)
         return self.found.get(slot, [])
+
+    def marked(self, slots: range) -> Iterator[int]:
+        """Those of `slots` that an entry names which is marked exclusive."""
+        for _, _, named, exclusive in self.stretches:
+            if exclusive:
+                yield from range(max(slots.start, named.start), min(slots.stop, named.stop))
+
+    def alike(self, slots: range) -> int:
+        """How many of `slots`, from the first on, the same page tables name, each the next page."""
+        first = self.of(slots.start)
+        for by in range(1, len(slots)):
+            if self.of(slots.start + by) != [(mm, vpn + by, mark) for mm, vpn, mark in first]:
+                return by
+        return len(slots)
 
 
 def freed_but_held(machine: Machine, pfn: int) -> Iterator[tuple[Key, Violation]]:
@@ -304,6 +328,14 @@ def pinned_by(machine: Machine, pfn: int) -> str:
         if handle is None or any(at in frames for _, at in handle.pages):
             return name
     return ""
+
+
+def doubtful(machine: Machine, policy: Policy, slots: range, swapped: SwapEntries) -> Iterator[int]:
+    """Those of `slots` of which K4 may be broken: named more than once, and marked."""
+    if policy.swap_exclusive:
+        for first, count, value in stretches(machine.slots, slots.start, len(slots)):
+            if value.count > 1:
+                yield from swapped.marked(range(first, first + count))
 
 
 def slot_marks(

@@ -54,6 +54,15 @@ LONG = {
         "swap: file\nA mmap buf 32\nA write buf 1\nkernel swapout A buf\nkernel drain\n"
         "A write buf 3"
     ),
+    "back from swap, one process after the other": (
+        "A mmap buf 64\nA write buf 1\nA fork B\nkernel reclaim A buf\nA read buf[0:40]\n"
+        "B read buf\nA pin buf[50:60] p rw\nB write buf 2\nA write buf 3\nkernel reclaim B buf\n"
+        "p release\nB read buf\nA exit"
+    ),
+    "back from a swap device that is full": (
+        "swap: file 64\nA mmap buf 64\nA write buf 1\nA fork B\nkernel reclaim A buf\n"
+        "A read buf\nB read buf\nB write buf 2"
+    ),
     "protected by userfaultfd": (
         "A mmap buf 70\nA write buf 1\nA uffd_wp buf on\nA write buf 2\nA madvise buf dontneed\n"
         "A uffd_wp buf on\nA write buf 3"
