@@ -17,7 +17,7 @@ from . import reasons
 from .blocks import nth
 from .draft import Draft
 from .events import Effect
-from .faults import spurious_copy
+from .faults import spurious_copies
 from .frames import LRU_BATCH
 from .large import fewer_ptes
 from .state import Compound, Entry, Folio, Pages, PageTable, Pmd, Present, Swapped, Vma, Zero
@@ -127,11 +127,10 @@ class Example:
         m.copies += (m.copies - self.copies) * count
         effect = self.effect or self.leave
         if len(m.violations) > self.violated:
-            before = self.compounds[head].refcount
-            m.violations += [
-                spurious_copy(self.mm, self.vpn + i, self.old + i, before - i, large=True)
-                for i in range(1, count + 1)
-            ]
+            before = self.compounds[head].refcount - 1
+            m.violations += spurious_copies(
+                self.mm, self.vpn + 1, self.old + 1, range(before, before - count, -1), large=True
+            )
         if head >= 0:
             m.compounds = m.compounds.set(head, effect(m.compounds[head], count))
         m.say_again(told, count, (self.old, new), effect if head >= 0 else None)
@@ -276,9 +275,9 @@ class Example:
         """Was it a page of a large folio that was copied although nobody else could see it?"""
         violations = self.m.violations[self.violated :]
         before = self.compounds.get(head)
-        return before is not None and violations == [
-            spurious_copy(self.mm, self.vpn, self.old, before.refcount, large=True)
-        ]
+        return before is not None and violations == spurious_copies(
+            self.mm, self.vpn, self.old, range(before.refcount, before.refcount + 1), large=True
+        )
 
     def left_large(self, head: int) -> bool:
         """Did a PTE less map this large folio, or had it the effect that was said?

@@ -223,20 +223,21 @@ def note_spurious(m: Draft, mm: int, vpn: int, pfn: int, old: Folio | Compound) 
     if observed(m, pfn) or (type(old) is Compound and old.mapcount == 1):
         return
     large = type(old) is Compound
-    m.violations.append(spurious_copy(mm, vpn, pfn, old.refcount, large=large))
-
-
-def spurious_copy(mm: int, vpn: int, pfn: int, refcount: int, *, large: bool) -> Violation:
-    what = "large folio granularity: " if large else ""
-    return Violation(
-        "spurious-copy",
-        "S1",
-        f"{what}copied at refcount {refcount} although no mapping, swap entry or handle "
-        "could see the page",
-        mm,
-        vpn,
-        pfn,
+    m.violations += spurious_copies(
+        mm, vpn, pfn, range(old.refcount, old.refcount + 1), large=large
     )
+
+
+def spurious_copies(
+    mm: int, vpn: int, pfn: int, refcounts: range, *, large: bool
+) -> list[Violation]:
+    """S1 of pages in order, each of which was copied at the next of `refcounts`."""
+    before = f"{'large folio granularity: ' if large else ''}copied at refcount "
+    after = " although no mapping, swap entry or handle could see the page"
+    return [
+        Violation("spurious-copy", "S1", f"{before}{refcount}{after}", mm, vpn + i, pfn + i)
+        for i, refcount in enumerate(refcounts)
+    ]
 
 
 # -- page cache ---------------------------------------------------------------------------------
