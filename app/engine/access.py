@@ -85,7 +85,7 @@ def store(m: Draft, mm: int, area: Area | None, vpn: int, value: int) -> int:
 
 def store_pages(m: Draft, mm: int, area: Area | None, pages: range, value: int) -> tuple[int, int]:
     """A store to the first of `pages`, and to those that can be done with it: (faults, pages)."""
-    if frames := permitted(m, mm, area, pages, write=True):
+    if frames := without_fault(m, mm, area, pages, write=True):
         put_values(m, mm, pages.start, frames, value)
         return 0, sum(map(len, frames))
     vma = find(area, pages.start)
@@ -104,7 +104,7 @@ def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list
     if type(m.tables[mm].get(~first)) is HugeZero and (vma := find(area, pages.start)):
         load(m, mm, area, pages.start)
         return [0] * len(range(pages.start, min(pages.stop, vma.hi, first + m.config.huge))), 0
-    if frames := permitted(m, mm, area, pages, write=False):
+    if frames := without_fault(m, mm, area, pages, write=False):
         values: list[int] = []
         for part in frames:
             for _, count, page in stretches(m.folios, part.start, len(part)):
@@ -121,11 +121,13 @@ def load_pages(m: Draft, mm: int, area: Area | None, pages: range) -> tuple[list
     return [value] * done, faults * done
 
 
-def permitted(m: Draft, mm: int, area: Area | None, pages: range, *, write: bool) -> list[range]:
-    """The frames of the first pages of `pages` that need no kernel: as many as there are.
+def without_fault(
+    m: Draft, mm: int, area: Area | None, pages: range, *, write: bool
+) -> list[range]:
+    """What the processor does alone to the first of `pages`: the frames of as many as there are.
 
-    A store is permitted by a writable entry of a private mapping, a load by any; the processor
-    sets its accessed and dirty bits by itself. One PMD answers for all the pages that it maps.
+    A writable entry of a private mapping permits a store, any entry a load; accessed and dirty
+    bits are set on the way. One PMD answers for all the pages that it maps.
     """
     vma = find(area, pages.start)
     if vma is None or vma.prot == "none" or (write and (vma.prot == "r" or vma.shared)):

@@ -108,6 +108,7 @@ class Example:
         else:
             count = count_alike(m.folios, self.table, pages, self.pte, folio)
             if count and folio is not None and folio.slot >= 0:
+                # Whether the page may be reused was asked of its slot, too.
                 count = extent(self.slots, range(folio.slot, folio.slot + 1 + count)) - 1
         if not count or len(m.folios) + fresh * count > m.config.memory:
             return 0

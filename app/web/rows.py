@@ -19,6 +19,8 @@ MAX_ROWS = 48
 """Rows drawn in full; of a run with more, those that change most often."""
 MAX_PARTS = 12
 """Rows drawn in full of one block; the calmest others fold."""
+ALIKE = 3
+"""Neighbours in a block that go through as much as each other: so many stand for all of them."""
 FEW_PAGES = 6
 """As many pages get a row each, though they look alike: their values can be read at a glance."""
 SHORT_RANGE = 16
@@ -170,10 +172,42 @@ def drawn_in_full(survey: Survey, segments: list[Segment]) -> set[tuple[str, int
                 part.lo: len({label for lo, hi, label in labels[area] if lo <= part.lo < hi})
                 for part in parts
             }
-            parts.sort(key=lambda part: (-targets[part.lo], part.lo - part.hi))
-        full += parts[:MAX_PARTS]
+            behind = places_among_equals(parts, targets)
+            parts.sort(
+                key=lambda part: (
+                    behind[part.lo] >= ALIKE, -targets[part.lo], part.lo - part.hi,
+                )
+            )  # fmt: skip
+        full += with_lonely(parts, {part.lo for part in parts[:MAX_PARTS]})
     full.sort(key=lambda segment: -segment.weight)
     return {(segment.area, segment.lo) for segment in full[:MAX_ROWS]}
+
+
+def with_lonely(parts: list[Segment], chosen: set[int]) -> list[Segment]:
+    """The chosen parts, and each that would fold all by itself: it is a row anyway."""
+    order = sorted(parts, key=lambda part: part.lo)
+    return [
+        part
+        for at, part in enumerate(order)
+        if part.lo in chosen
+        or all(near.lo in chosen for near in (*order[max(at - 1, 0) : at], *order[at + 1 : at + 2]))
+    ]
+
+
+def places_among_equals(parts: list[Segment], targets: dict[int, int]) -> dict[int, int]:
+    """Which one each part is of neighbours of its size that lead to as many things.
+
+    One store to twenty pages must not hide the page that a step is all about.
+    """
+    out = {parts[0].lo: 0}
+    for before, part in pairwise(parts):
+        equal = (
+            before.hi == part.lo
+            and before.hi - before.lo == part.hi - part.lo
+            and targets[before.lo] == targets[part.lo]
+        )
+        out[part.lo] = out[before.lo] + 1 if equal else 0
+    return out
 
 
 def rows_of(survey: Survey, folios: Folios) -> list[Row]:

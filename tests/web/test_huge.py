@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from app.engine.state import Present
 from app.resources import resource
 from app.scenario import library, parse
 from app.trace import Run, play
@@ -227,3 +228,28 @@ def test_a_folded_row_that_is_mixed_fits_its_column() -> None:
     assert mixed("1 present, 40 swapped") == "40/41 swapped"
     assert mixed("3 present, 5 not present") == "3/8 present"
     assert mixed("3 present, 2 swapped, 1 not present") == "2/6 swapped"
+
+
+MANY_ALIKE = """swap: zram
+huge: 512
+A mmap buf 512 thp
+A write buf 3
+A fork B
+B fork C
+B write buf[7] 5
+A write buf[0] 3
+kernel reclaim A buf
+A read buf[8:40]
+B write buf[41:60] 2
+"""
+
+
+def test_a_store_to_many_pages_does_not_hide_the_page_of_another_step() -> None:
+    run, layout = played(MANY_ALIKE)
+    full = [row.label for row in layout.rows if not row.folded]
+    assert {"buf[0]", "buf[7]", "buf[41]"} <= set(full)
+    assert [row.hi for row in layout.rows if row.folded] == [60]
+    step = next(n for n, s in enumerate(run.scenario.steps, 1) if s.text == "A write buf[0] 3")
+    page = run.steps[step].after.tables[0][0]
+    assert isinstance(page, Present)
+    assert f'id="f{page.pfn}"' in drawing.stage(layout, scene(run, layout, step), "memory")
